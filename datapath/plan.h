@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan.h -- kernel objects as plain data: what a network wants to be true, or what is
+ *
+ * A plan is a list of objects, each with a key (what it is) and attributes (how it is). Start,
+ * live update, stop, restart and repair are all: diff an actual plan against a wanted one and
+ * apply the steps. Everything in this header is pure: no system calls, no clock.
+ */
+#pragma once
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netd/base/addr.h"
+#include "netd/base/auto.h"
+#include "netd/base/error.h"
+
+/* In the order in which objects are made; they are removed in the reverse order. */
+enum plan_kind {
+	PLAN_BRIDGE,		/* key: name */
+	PLAN_SYSCTL,		/* key: path below /proc/sys */
+	PLAN_NFT_CHAIN,		/* key: table family + chain name; a network's own, rare rules */
+	PLAN_NFT_ELEM,		/* key: set + key bytes */
+	PLAN_ADDR,		/* key: ifname + address/len */
+	PLAN_LINK_UP,		/* key: ifname */
+	PLAN_ROUTE,		/* key: destination, metric, ifname */
+	PLAN_PORT,		/* key: ifname; a bridge port (TAP) of the network */
+	PLAN_KINDS
+};
+
+struct plan_bridge {
+	char name[IFNAMSIZ];
+	char alias[64];			/* "netd:UUID" */
+	struct nd_mac mac;
+	uint32_t mtu_bytes;		/* 0: leave the kernel's 1500 */
+	uint32_t group;			/* IFLA_GROUP: deletions in groups of ten */
+	uint32_t forward_delay_s;
+	bool stp;			/* kernel STP wanted now */
+	bool vlan_filtering;
+};
+
+struct plan_sysctl {
+	char path[128];			/* "net/ipv4/conf/virbr0/forwarding" */
+	char value[16];
+	/* shared: several networks may want it; the first saves what was there, the last puts it
+	 * back. Not shared: dies with its interface, nothing is put back. */
+	bool shared;
+};
+
+enum { PLAN_NFT_KEY_MAX = 64, PLAN_NFT_DATA_MAX = 64 };
+
+/*
+ * An element of one of the fixed sets of table "inet netd" (see nft_layout.h for the sets). The
+ * set is made with the first element that needs it, with the rules that look it up.
+ */
+struct plan_nft_elem {
+	char set[32];
+	uint8_t key[PLAN_NFT_KEY_MAX];	/* as the kernel stores it: each field padded to 4 bytes */
+	uint8_t key_len;
+	char goto_chain[64];		/* verdict maps only; "" for sets */
+};
+
+/* A network's own NAT chain: only for what the shared rules cannot say. */
+struct plan_nft_chain {
+	char name[64];			/* 'n' + UUID without dashes + suffix */
+	sa_family_t family;
+	struct nd_ip snat_start, snat_end;	/* family 0: masquerade */
+	uint16_t port_start, port_end;		/* 0: 1024-65535 */
+};
+
+struct plan_addr {
+	char ifname[IFNAMSIZ];
+	struct nd_prefix prefix;
+	struct in_addr broadcast;	/* IPv4 only; 0: none */
+};
+
+struct plan_route {
+	char ifname[IFNAMSIZ];
+	struct nd_prefix dst;
+	struct nd_ip gateway;
+	uint32_t metric;
+};
+
+struct plan_link_up {
+	char ifname[IFNAMSIZ];
+};
+
+struct plan_port {
+	char ifname[IFNAMSIZ];
+	char bridge[IFNAMSIZ];
+	char alias[64];			/* "netd:PORT-UUID"; "": not ours */
+	bool isolated, learning, unicast_flood;
+	uint32_t mtu_bytes;		/* 0: as the bridge */
+	struct nd_mac fdb;		/* static FDB entry for macTableManager='libvirt'; 0: none */
+};
+
+struct plan_item {
+	enum plan_kind kind;
+	union {
+		struct plan_bridge bridge;
+		struct plan_sysctl sysctl;
+		struct plan_nft_chain nft_chain;
+		struct plan_nft_elem nft_elem;
+		struct plan_addr addr;
+		struct plan_link_up link_up;
+		struct plan_route route;
+		struct plan_port port;
+	};
+};
+
+struct plan {
+	struct plan_item *items;
+	size_t n;
+};
+
+struct plan *plan_new(void);
+void plan_free(struct plan *p);
+ND_DEFINE_AUTO(struct plan *, plan_free)
+
+/* Appends a zeroed item of the kind to fill in; NULL when out of memory. */
+struct plan_item *plan_add(struct plan *p, enum plan_kind kind);
+struct plan *plan_copy(const struct plan *p);
+
+/* Same key: the same object, whatever its attributes. */
+bool plan_item_same(const struct plan_item *a, const struct plan_item *b);
+bool plan_item_equal(const struct plan_item *a, const struct plan_item *b);
+
+enum plan_op { PLAN_CREATE, PLAN_CHANGE, PLAN_REMOVE };
+
+struct plan_step {
+	enum plan_op op;
+	struct plan_item was;	/* CHANGE, REMOVE */
+	struct plan_item want;	/* CREATE, CHANGE */
+};
+
+struct plan_diff {
+	struct plan_step *steps;
+	size_t n;
+};
+
+/* Steps from `was` to `want`, in an order that can be applied: removals newest kind first, then
+ * changes and creations oldest kind first. 0 or -ENOMEM. Caller frees with plan_diff_free(). */
+int plan_diff(const struct plan *was, const struct plan *want, struct plan_diff **out);
+void plan_diff_free(struct plan_diff *d);
+ND_DEFINE_AUTO(struct plan_diff *, plan_diff_free)
+
+/* One line per item or step ("+ bridge virbr0 mac 52:54:.. mtu 1500 stp off"); caller frees. */
+char *plan_format(const struct plan *p);
+char *plan_diff_format(const struct plan_diff *d);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* port.h -- one <networkport> document: a guest's NIC plugged into a network */
+#pragma once
+#include "netd/model/network.h"
+
+enum port_plug {
+	PORT_PLUG_NONE = 0,
+	PORT_PLUG_NETWORK,
+	PORT_PLUG_BRIDGE,
+	PORT_PLUG_DIRECT,
+	PORT_PLUG_HOSTDEV,
+};
+
+struct port_def {
+	struct nd_uuid uuid;
+	char *owner_name;
+	struct nd_uuid owner_uuid;
+	char *group;
+	struct nd_mac mac;
+	struct virtualport_def virtualport;
+	struct bandwidth_def bandwidth;
+	struct vlan_def vlan;
+	enum tristate isolated;
+	enum tristate trust_guest_rx_filters;
+	enum port_plug plug;
+	char *plug_dev;			/* bridge (network, bridge) or device (direct) */
+	int mac_table_manager;		/* as struct bridge_def's */
+	char *direct_mode;		/* bridge, private, vepa, passthrough */
+	bool hostdev_managed;
+	char *hostdev_driver, *hostdev_driver_model;
+	struct pci_address hostdev;
+};
+
+void port_def_free(struct port_def *port);
+ND_DEFINE_AUTO(struct port_def *, port_def_free)
+
+int port_def_parse(const char *xml, size_t len, struct port_def **out, struct nd_error *err);
+int port_def_validate_schema(const char *xml, size_t len, const char *schema_dir,
+			     struct nd_error *err);
+char *port_def_format(const struct port_def *port);
+
+/*
+ * Fills a new port from its network: portgroup, bandwidth, vlan, virtualport, isolated, rx
+ * filters, as libvirt merges them (interface, portgroup, network), and the plug for L3 and
+ * bridge-name networks. An unknown group is an error (libvirt ignores it silently).
+ */
+int port_def_merge(struct port_def *port, const struct net_def *net, struct nd_error *err);
