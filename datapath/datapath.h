@@ -5,6 +5,7 @@
  * worker). Every function either happens or leaves no trace, and says in err what the kernel said.
  */
 #pragma once
+#include "datapath/facts.h"
 #include "datapath/plan.h"
 
 struct datapath;
@@ -28,43 +29,7 @@ int datapath_apply(struct datapath *dp, const struct plan_diff *steps, const cha
 int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
 		  struct plan **out, struct nd_error *err);
 
-struct link_fact {
-	char name[IFNAMSIZ];
-	int ifindex, master;
-	char kind[16];
-	char alias[64];
-	struct nd_mac mac;
-	uint32_t mtu_bytes, group;
-	bool up;
-};
-
-struct addr_fact {
-	int ifindex;
-	struct nd_prefix prefix;
-};
-
-struct route_fact {
-	int oif;
-	struct nd_prefix dst;
-	bool ra;		/* learnt from a router advertisement */
-};
-
-/* What a compile must know of the host: collisions, free names, uplinks. */
-struct host_facts {
-	struct link_fact *links;
-	size_t n_links;
-	struct addr_fact *addrs;
-	size_t n_addrs;
-	struct route_fact *routes;		/* main table */
-	size_t n_routes;
-	bool has_force_forwarding;		/* net.ipv6.conf.*.force_forwarding (Linux 6.17) */
-	bool has_ipv6;
-};
-
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err);
-void host_facts_free(struct host_facts *f);
-ND_DEFINE_AUTO(struct host_facts *, host_facts_free)
-const struct link_fact *host_facts_link(const struct host_facts *f, const char *name);
 
 /* Foreign nft base chains (forward, input hooks) with policy drop or a drop verdict that could
  * hit the network: calls back with a sentence for each. */

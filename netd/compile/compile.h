@@ -4,7 +4,7 @@
  * Pure, and the only place that knows what a forward mode means.
  */
 #pragma once
-#include "datapath/datapath.h"
+#include "datapath/facts.h"
 #include "datapath/plan.h"
 #include "netd/model/network.h"
 #include "netd/model/port.h"
