@@ -1,0 +1,110 @@
+#!/bin/bash
+# check.sh -- installs what is needed, builds, runs every test
+#
+#	sudo ./check.sh [--quick] [--no-install]
+#
+# --quick leaves out the sanitizer builds, the minute of fuzzing for each parser and the benchmarks.
+# The last line is "N passed, N failed"; the exit status is 0 when nothing failed.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")" || exit 1
+quick= install=1
+for arg; do
+	case $arg in
+	--quick) quick=1 ;;
+	--no-install) install= ;;
+	*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+	esac
+done
+[ "$(id -u)" = 0 ] || { echo "check.sh must run as root: the tests make network namespaces" >&2; exit 1; }
+. tests/deps.sh
+[ -z "$install" ] || deps_install build demo test bench || exit 1
+
+passed=0 failed=0 skipped=0 failures=()
+started=$SECONDS
+
+stage()
+{
+	printf '\n==== %s (after %d s)\n' "$1" $((SECONDS - started))
+}
+
+# A step that is one test by itself: prints its output, counts it.
+step()
+{
+	local name=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		failures+=("$name")
+	fi
+}
+
+configure()	# folder, options...
+{
+	local dir=$1
+	shift
+	if [ -d "$dir/meson-info" ]; then
+		meson configure "$dir" "$@" >/dev/null
+	else
+		meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+	fi
+}
+
+build()		# folder
+{
+	ninja -C "$1" >"$1.log" 2>&1 && return 0
+	grep -vE '^\[[0-9]+/' "$1.log" | head -100
+	return 1
+}
+
+# Runs the meson tests of a build (further arguments select them) and adds up their results.
+tests()
+{
+	local dir=$1 name=$2 log
+	shift 2
+	log=$(mktemp)
+	meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >"$log" 2>&1
+	sed -n '/^ *[0-9]*\/[0-9]* /p; /^――/,$p' "$log" | cut -c1-400
+	passed=$((passed + $(sed -n 's/^Ok: *//p' "$log" | tail -1 || echo 0)))
+	skipped=$((skipped + $(sed -n 's/^Skipped: *//p' "$log" | tail -1 || echo 0)))
+	local bad
+	bad=$(awk '/^(Fail|Unexpected Pass|Timeout):/ { n += $NF } END { print n + 0 }' "$log")
+	grep -q '^Ok:' "$log" || { cat "$log"; bad=1; }
+	failed=$((failed + bad))
+	[ "$bad" = 0 ] || failures+=("$bad in $name")
+	rm -f "$log"
+}
+
+mkdir -p build
+stage "build, gcc, warnings are errors"
+configure build/check -Dwerror=true -Dfaults=true && step "build" build build/check
+
+stage "unit and namespace tests"
+tests build/check "the gcc build" --no-suite alone --no-suite bench
+stage "tests with time limits, one at a time"
+tests build/check "the tests with time limits" --suite alone --num-processes 1
+
+if [ -z "$quick" ]; then
+	stage "build with AddressSanitizer and UndefinedBehaviorSanitizer"
+	configure build/asan -Dwerror=true -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false &&
+		step "sanitizer build" build build/asan
+	stage "unit and namespace tests under the sanitizers"
+	tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
+
+	stage "fuzzing, a minute for each parser"
+	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&
+		step "fuzz build" build build/fuzz
+	step "fuzzing" tests/fuzz/run build/fuzz 60
+
+	stage "benchmarks"
+	tests build/check "the benchmarks" --suite bench --num-processes 1 --verbose
+fi
+
+printf '\n'
+for f in "${failures[@]}"; do
+	echo "failed: $f"
+done
+echo "took $((SECONDS - started)) s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ground that namespace tests stand on.
+
+    import netdtest
+    class Nat(netdtest.TestCase):
+        def test_guest_reaches_outside(self):
+            self.netd.start()
+            ...
+    netdtest.main()
+
+main() runs the whole test file in mount, network and PID namespaces of its own: whatever a test
+starts or makes is gone when it ends, even when it is killed. The process's own network namespace
+is "the host"; guests and the outside world are further namespaces, named in a private /run/netns.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ.get("NETD_BUILD") or ""
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+INSIDE = "NETD_TEST_INSIDE"
+
+
+def built(path):
+    """A program of the build under test."""
+    if not BUILD:
+        sys.exit("NETD_BUILD must name the build folder (meson test sets it)")
+    return os.path.join(BUILD, path)
+
+
+def sh(*argv, ns=None, check=True, timeout=60, input=None, env=None):
+    """Runs a command (in namespace ns) and returns the CompletedProcess with text output."""
+    argv = [str(a) for a in argv]
+    if ns:
+        argv = ["ip", "netns", "exec", ns] + argv
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=input,
+                          env=dict(os.environ, **(env or {})), errors="replace")
+    if check and done.returncode != 0:
+        raise AssertionError("%s: exit %d\n%s%s" % (" ".join(argv), done.returncode, done.stdout,
+                                                    done.stderr))
+    return done
+
+
+def spawn(*argv, ns=None, **kw):
+    """Starts a command (in namespace ns); returns the Popen."""
+    argv = [str(a) for a in argv]
+    if ns:
+        argv = ["ip", "netns", "exec", ns] + argv
+    return subprocess.Popen(argv, **kw)
+
+
+def wait_for(what, condition, timeout=10.0, step=0.01):
+    """Polls until condition() is true (its value is returned); fails naming `what`."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("%s: not within %g s" % (what() if callable(what) else what, timeout))
+        time.sleep(step)
+
+
+@contextlib.contextmanager
+def in_ns(ns):
+    """Runs the block's sockets and file reads in another network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net") as home, open("/run/netns/" + ns) as there:
+        if libc.setns(there.fileno(), 0x40000000) != 0:
+            raise OSError(ctypes.get_errno(), "setns " + ns)
+        try:
+            yield
+        finally:
+            if libc.setns(home.fileno(), 0x40000000) != 0:
+                os._exit(70)
+
+
+class Namespace:
+    """A network namespace with one NIC, eth0: a guest, or a host of the outside world."""
+
+    def __init__(self, name):
+        self.name = name
+        sh("ip", "netns", "add", name)
+        sh("ip", "link", "set", "lo", "up", ns=name)
+
+    def run(self, *argv, **kw):
+        return sh(*argv, ns=self.name, **kw)
+
+    def spawn(self, *argv, **kw):
+        return spawn(*argv, ns=self.name, **kw)
+
+    def sysctl(self, key, value):
+        with in_ns(self.name), open("/proc/sys/" + key.replace(".", "/"), "w") as f:
+            f.write(str(value))
+
+    def delete(self):
+        sh("ip", "netns", "del", self.name, check=False)
+
+
+class Guest(Namespace):
+    """A guest in a namespace, its NIC a veth whose host end is a port of the bridge."""
+
+    count = 0
+
+    def __init__(self, bridge=None, mac=None, name=None):
+        Guest.count += 1
+        self.index = Guest.count
+        super().__init__(name or "guest%d" % self.index)
+        self.host_if = "veth%d" % self.index
+        self.mac = mac or "52:54:00:00:%02x:%02x" % (self.index >> 8, self.index & 255)
+        sh("ip", "link", "add", self.host_if, "type", "veth", "peer", "name", "eth0",
+           "address", self.mac, "netns", self.name)
+        self.run("ip", "link", "set", "eth0", "up")
+        if bridge:
+            self.plug(bridge)
+
+    def plug(self, bridge):
+        sh("ip", "link", "set", self.host_if, "master", bridge, "up")
+        wait_for("port of %s forwarding" % self.name, lambda: "state forwarding" in sh(
+            "bridge", "link", "show", "dev", self.host_if).stdout)
+
+    def address(self, cidr, gateway=None):
+        v6 = ":" in cidr
+        self.run("ip", "addr", "add", cidr, "dev", "eth0", *(["nodad"] if v6 else []))
+        if gateway:
+            self.run("ip", "-6" if v6 else "-4", "route", "add", "default", "via", gateway)
+
+    def udhcpc(self, *options, timeout=15):
+        """Gets a lease with busybox' client; returns what the client learnt as a dict."""
+        script = os.path.join(SOURCE, "tests/netns/udhcpc.script")
+        done = self.run("busybox", "udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "5", "-T", "1",
+                        "-s", script, *options, check=False, timeout=timeout)
+        lease = dict(line[6:].split("=", 1) for line in done.stdout.splitlines()
+                     if line.startswith("LEASE "))
+        if not lease:
+            raise AssertionError("no lease for %s:\n%s%s" % (self.name, done.stdout, done.stderr))
+        return lease
+
+    def dig(self, *args, check=True):
+        """dig's short answer as a list of lines."""
+        return self.run("dig", "+short", "+tries=1", "+time=3", *args, check=check).stdout.splitlines()
+
+    def ping(self, address, count=1, timeout_s=2):
+        return self.run("ping", "-n", "-c", count, "-i", "0.05", "-W", timeout_s, address,
+                        check=False).returncode == 0
+
+
+class Outside(Namespace):
+    """The world behind the host's uplink: 198.51.100.1/24 and 2001:db8:100::1/64; the host is .2."""
+
+    V4, V6 = "198.51.100.1", "2001:db8:100::1"
+    HOST_V4, HOST_V6 = "198.51.100.2", "2001:db8:100::2"
+
+    def __init__(self, name="outside", uplink="uplink0"):
+        super().__init__(name)
+        self.uplink = uplink
+        sh("ip", "link", "add", uplink, "type", "veth", "peer", "name", "eth0", "netns", name)
+        for cidr in (self.HOST_V4 + "/24", self.HOST_V6 + "/64"):
+            sh("ip", "addr", "add", cidr, "dev", uplink, *(["nodad"] if ":" in cidr else []))
+        sh("ip", "link", "set", uplink, "up")
+        for cidr in (self.V4 + "/24", self.V6 + "/64"):
+            self.run("ip", "addr", "add", cidr, "dev", "eth0", *(["nodad"] if ":" in cidr else []))
+        self.run("ip", "link", "set", "eth0", "up")
+        sh("ip", "route", "add", "default", "via", self.V4)
+        sh("ip", "-6", "route", "add", "default", "via", self.V6)
+
+
+class Daemon:
+    """netd under a root of its own."""
+
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix="netd-test-")
+        os.chmod(self.root, 0o755)	# servers run with uids of their own below it
+        self.process = None
+        self.log_path = os.path.join(self.root, "netd.log")
+        self.socket = os.path.join(self.root, "run/netd/netd-sock")
+        self.options = []
+        self.env = {}
+
+    def start(self, *options, wait=True):
+        log = open(self.log_path, "ab")
+        self.process = subprocess.Popen(
+            [built("netd/daemon/netd"), "--root", self.root,
+             "--serve", built("netd/serve/netd-serve"),
+             "--schemas", os.path.join(SOURCE, "xml-schemas"), "-v",
+             *self.options, *options], stdout=log, stderr=log, start_new_session=True,
+            env=dict(os.environ, **self.env))
+        log.close()
+        if wait:
+            wait_for(lambda: "netd ready (log: %s)" % self.log(), self.answers, timeout=20)
+        return self
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError("netd ended with %d:\n%s" % (self.process.returncode, self.log()))
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.socket)
+            return True
+        except OSError:
+            return False
+
+    def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.process:
+            self.process.send_signal(sig)
+            self.process.wait(20)
+            self.process = None
+
+    def stop(self):
+        self.kill(signal.SIGTERM)
+
+    def restart(self, sig=signal.SIGTERM):
+        self.kill(sig)
+        return self.start()
+
+    def uri(self):
+        return "network:///system?socket=" + self.socket
+
+    def ctl(self, *args, check=True, **kw):
+        return sh(built("netd/ctl/netdctl"), "-c", self.uri(), *args, check=check, **kw)
+
+    def virsh(self, *args, check=True, **kw):
+        return sh("virsh", "-c", self.uri(), *args, check=check, **kw)
+
+    def define(self, xml, start=True):
+        """Defines (and starts) a network from XML text; returns its name."""
+        name = re.search(r"<name>(.*?)</name>", xml).group(1)
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
+            f.write(xml)
+            f.flush()
+            self.ctl("net-define", f.name)
+        if start:
+            self.ctl("net-start", name)
+        return name
+
+    def serve_pids(self):
+        """The netd-serve processes of this test (it has a PID namespace of its own), spare included."""
+        pids = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if os.path.basename(os.readlink("/proc/%s/exe" % pid)) == "netd-serve":
+                    pids.append(int(pid))
+        return pids
+
+
+def nat_xml(name="default", bridge="virbr0", net=122, extra="", forward="<forward mode='nat'/>",
+            dhcp=None, more=""):
+    """A network 192.168.NET.1/24 as most users have it."""
+    if dhcp is None:
+        dhcp = "<dhcp><range start='192.168.%d.2' end='192.168.%d.254'/></dhcp>" % (net, net)
+    return """<network>
+  <name>%s</name>
+  %s
+  <bridge name='%s' stp='off' delay='0'/>
+  %s
+  <ip address='192.168.%d.1' netmask='255.255.255.0'>%s</ip>%s
+</network>""" % (name, forward, bridge, extra, net, dhcp, more)
+
+
+def kernel_state():
+    """What must be as before when all that netd made is gone: links, addresses, routes, rules, sysctls."""
+    sysctls = {}
+    for top in ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6/conf"):
+        for folder, _, files in os.walk(top):
+            for name in files:
+                path = os.path.join(folder, name)
+                if "neigh" in path or "stable_secret" in name:
+                    continue
+                with contextlib.suppress(OSError, UnicodeDecodeError), open(path) as f:
+                    sysctls[path] = f.read()
+    return {
+        "links": re.sub(r"^\d+: ", "", sh("ip", "-d", "link").stdout, flags=re.M),
+        "addresses": re.sub(r"^\d+: ", "", re.sub(r"(valid|preferred)_lft \S+", "",
+                            sh("ip", "-o", "addr").stdout), flags=re.M),
+        "routes": sh("ip", "route", "show", "table", "all").stdout,
+        "routes6": sh("ip", "-6", "route", "show", "table", "all").stdout,
+        "rules": sh("nft", "list", "ruleset").stdout,
+        "sysctls": sysctls,
+    }
+
+
+class TestCase(unittest.TestCase):
+    """Gives each test a fresh daemon (not started) in a clean host."""
+
+    maxDiff = 4000
+
+    def setUp(self):
+        Guest.count = 0
+        self.netd = Daemon()
+        self.namespaces = []
+        self.before = kernel_state()
+
+    def guest(self, *args, **kw):
+        g = Guest(*args, **kw)
+        self.namespaces.append(g)
+        return g
+
+    def outside(self):
+        o = Outside()
+        self.namespaces.append(o)
+        return o
+
+    def run(self, result=None):
+        bad = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > bad:
+            sys.stderr.write("---- log of netd\n%s----\n" % self.last_log[-8000:])
+        return result
+
+    def tearDown(self):
+        self.last_log = self.netd.log()
+        if self.netd.process and self.netd.process.poll() is None:
+            self.netd.kill()
+        for pid in self.netd.serve_pids():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        for ns in self.namespaces:
+            ns.delete()
+        for link in json.loads(sh("ip", "-j", "link").stdout):
+            if link["ifname"] != "lo":
+                sh("ip", "link", "del", link["ifname"], check=False)
+        # A table that persists survives a flush, and is deleted by name.
+        sh("nft", "flush", "ruleset", check=False)
+        sh("nft", "delete", "table", "inet", "netd", check=False)
+        for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            with open("/proc/sys/net/" + path, "w") as f:
+                f.write("0")
+        shutil.rmtree(self.netd.root, ignore_errors=True)
+
+    def assert_untouched(self):
+        """The host is as it was when the test began."""
+        now = kernel_state()
+        for what, before in self.before.items():
+            self.assertEqual(before, now[what], what + " differ from before")
+
+
+def main():
+    """Re-runs the file in namespaces of its own, then runs its tests."""
+    if os.geteuid() != 0:
+        print("must run as root")
+        sys.exit(77)
+    if not os.environ.get(INSIDE):
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+                              "--mount-proc", "--propagation", "private",
+                              sys.executable] + sys.argv)
+    for argv in (["mount", "-t", "tmpfs", "tmpfs", "/run", "-o", "mode=755"],
+                 ["mkdir", "-p", "/run/netns"],
+                 ["mount", "-t", "sysfs", "sysfs", "/sys"],
+                 ["ip", "link", "set", "lo", "up"]):
+        sh(*argv)
+    unittest.main(verbosity=2)
