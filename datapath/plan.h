@@ -15,7 +15,8 @@
 #include "netd/base/auto.h"
 #include "netd/base/error.h"
 
-/* In the order in which objects are made; they are removed in the reverse order. */
+/* In the order in which objects are made. They are removed in the reverse order, except that a
+ * bridge goes before nft objects and sysctls: no frame may pass a bridge whose rules are gone. */
 enum plan_kind {
 	PLAN_BRIDGE,		/* key: name */
 	PLAN_SYSCTL,		/* key: path below /proc/sys */
@@ -90,6 +91,7 @@ struct plan_port {
 	char bridge[IFNAMSIZ];
 	char alias[64];			/* "netd:PORT-UUID"; "": not ours */
 	bool isolated, learning, unicast_flood;
+	bool up;			/* ours to keep up; else its owner's business */
 	uint32_t mtu_bytes;		/* 0: as the bridge */
 	struct nd_mac fdb;		/* static FDB entry for macTableManager='libvirt'; 0: none */
 };
@@ -121,6 +123,13 @@ ND_DEFINE_AUTO(struct plan *, plan_free)
 struct plan_item *plan_add(struct plan *p, enum plan_kind kind);
 struct plan *plan_copy(const struct plan *p);
 
+/* Bytes that name the object: equal for the same object, whatever its attributes. */
+struct plan_key {
+	uint8_t bytes[160];
+	size_t len;
+};
+void plan_item_key(const struct plan_item *item, struct plan_key *out);
+
 /* Same key: the same object, whatever its attributes. */
 bool plan_item_same(const struct plan_item *a, const struct plan_item *b);
 bool plan_item_equal(const struct plan_item *a, const struct plan_item *b);
@@ -138,12 +147,19 @@ struct plan_diff {
 	size_t n;
 };
 
-/* Steps from `was` to `want`, in an order that can be applied: removals newest kind first, then
- * changes and creations oldest kind first. 0 or -ENOMEM. Caller frees with plan_diff_free(). */
+/*
+ * Steps from `was` to `want`, in an order that can be applied: removals (see enum plan_kind),
+ * then changes and creations oldest kind first; within a kind creations keep the order of `want`
+ * and removals reverse that of `was`. Takes time proportional to the number of items. 0 or
+ * -ENOMEM. Caller frees with plan_diff_free().
+ */
 int plan_diff(const struct plan *was, const struct plan *want, struct plan_diff **out);
 void plan_diff_free(struct plan_diff *d);
 ND_DEFINE_AUTO(struct plan_diff *, plan_diff_free)
 
-/* One line per item or step ("+ bridge virbr0 mac 52:54:.. mtu 1500 stp off"); caller frees. */
+/*
+ * One line per item or step; caller frees, NULL when out of memory. Steps start with '+', '-' or
+ * '~': "+ bridge virbr0 mac 52:54:00:00:00:01 mtu 1500"; '~' shows both sides: "~ A -> B".
+ */
 char *plan_format(const struct plan *p);
 char *plan_diff_format(const struct plan_diff *d);
