@@ -36,6 +36,11 @@ ND_DEFINE_AUTO(struct serve_config *, serve_config_free)
 bool serve_config_wanted(const struct serve_config *c);
 bool serve_config_equal(const struct serve_config *a, const struct serve_config *b);
 
+#define SERVE_CONFIG_MAX_BYTES (64u << 20)
+
+/* The encoded configuration in memory of its own; the caller frees it. 0, -ENOMEM or -E2BIG. */
+int serve_config_bytes(const struct serve_config *c, uint8_t **bytes_out, size_t *len_out);
+
 void serve_config_encode(const struct serve_config *c, struct wr *w);
 /* Bounded; -EBADMSG when r is not one whole configuration. */
 int serve_config_decode(struct rd *r, struct serve_config **out);
