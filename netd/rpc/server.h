@@ -18,6 +18,7 @@ struct rpc_server;
 struct rpc_session;	/* one client connection */
 struct rpc_call;	/* one call that is not answered yet */
 
+/* A method without a handler answers "not supported" with its API name. */
 enum { RPC_DONE = 0, RPC_PENDING = 1 };
 
 /*
@@ -57,7 +58,11 @@ struct rpc_server_options {
 	void *context;			/* for handlers: rpc_call_context() */
 	unsigned max_sessions, max_unauthenticated, max_calls_per_session;
 	uint32_t auth_timeout_s;
-	/* Called when a session ends, so that its event registrations go. */
+	/* May be NULL. True: calls before rpc_session_set_authenticated() are refused, but for
+	 * those that RPC_BEFORE_AUTH marks. Asked once, when the peer's credentials are known. */
+	bool (*needs_auth)(void *context, struct rpc_session *s);
+	/* May be NULL. Called when a session has ended, so that its event registrations go: never
+	 * while another call into the server is on the stack. */
 	void (*session_closed)(void *context, struct rpc_session *s);
 };
 
@@ -70,18 +75,27 @@ void rpc_server_free(struct rpc_server *s);
 int rpc_server_listen(struct rpc_server *s, int fd, bool read_only, gid_t group_gid,
 		      struct nd_error *err);
 
+/* Takes a socket that is connected to one client already: as if it had come through a listening
+ * one. Closed on failure. */
+int rpc_server_adopt(struct rpc_server *s, int fd, bool read_only, gid_t group_gid,
+		     struct nd_error *err);
+
 void *rpc_call_context(struct rpc_call *c);
+/* NULL once the client is gone: only in a pending call. */
 struct rpc_session *rpc_call_session(struct rpc_call *c);
 /* The ret storage of a pending call, to fill before rpc_call_reply(). */
 void *rpc_call_ret(struct rpc_call *c);
-/* Both end the call; when its session is gone meanwhile they only free it. */
+/* Both end the call; when its session is gone meanwhile they only free it. From the loop's thread
+ * only. */
 void rpc_call_reply(struct rpc_call *c);
 void rpc_call_fail(struct rpc_call *c, const struct nd_error *err);
-/* Descriptors to pass with the reply (REPLY_WITH_FDS); taken. At most 32. */
+/* A descriptor to pass with the reply (REPLY_WITH_FDS); taken, also on failure. At most 32, else
+ * -E2BIG. */
 int rpc_call_add_fd(struct rpc_call *c, int fd);
 
 bool rpc_session_read_only(const struct rpc_session *s);
 void rpc_session_set_read_only(struct rpc_session *s);
+void rpc_session_set_authenticated(struct rpc_session *s);
 bool rpc_session_is_open(const struct rpc_session *s);
 void rpc_session_set_open(struct rpc_session *s, bool open);
 /* Closes after the reply of the call in hand has been sent. */
