@@ -169,7 +169,7 @@ struct route_def {
 struct nd_prefix route_def_prefix(const struct route_def *r);
 
 struct vlan_tag {
-	uint16_t id;
+	uint16_t id;			/* 0 to 4095 */
 	enum { VLAN_NATIVE_NONE, VLAN_NATIVE_TAGGED, VLAN_NATIVE_UNTAGGED } native;
 };
 
@@ -222,6 +222,11 @@ struct portgroup_def {
 	int line;
 };
 
+struct dnsmasq_option {
+	char *value;
+	int line;
+};
+
 struct net_def {
 	char *name;
 	struct nd_uuid uuid;
@@ -229,7 +234,7 @@ struct net_def {
 	uint32_t connections;		/* output only */
 	enum tristate ipv6, trust_guest_rx_filters;
 	char *title, *description;
-	char *metadata;			/* serialised children of <metadata>, NULL: none */
+	char *metadata;			/* content of <metadata> as it stood, NULL: none */
 	struct forward forward;
 	struct bridge_def bridge;
 	uint32_t mtu_bytes;		/* 0: not given */
@@ -247,9 +252,13 @@ struct net_def {
 	struct virtualport_def virtualport;
 	struct portgroup_def *portgroups;
 	size_t n_portgroups;
-	char **dnsmasq_options;		/* values of <dnsmasq:option> */
-	int *dnsmasq_lines;
+	struct dnsmasq_option *dnsmasq_options;
 	size_t n_dnsmasq_options;
+	int line;
+	/* What the parse ignored (unknown elements and attributes, repeated elements), each a
+	 * sentence with element and line, for the log. Not copied, not printed. */
+	char **warnings;
+	size_t n_warnings;
 };
 
 void net_def_free(struct net_def *def);		/* NULL is fine */
@@ -263,10 +272,12 @@ const char *forward_mode_name(enum forward_mode mode);		/* "nat"...; NULL for is
 
 /*
  * Parses a document: the parser layer of libvirt (bounded size and depth, no entities, no
- * network access). Errors name element and line. validate: check against network.rng first
- * (ND_ERR_XML_INVALID_SCHEMA); schema_dir is where the .rng files are.
+ * network access). Errors name element and line.
  */
 int net_def_parse(const char *xml, size_t len, struct net_def **out, struct nd_error *err);
+
+/* Checks against network.rng in schema_dir (ND_ERR_XML_INVALID_SCHEMA): for clients who ask for
+ * it, before net_def_parse(). */
 int net_def_validate_schema(const char *xml, size_t len, const char *schema_dir,
 			    struct nd_error *err);
 
@@ -282,6 +293,9 @@ char *net_def_format(const struct net_def *def, unsigned flags);
 
 /* Deep copy; NULL: out of memory. */
 struct net_def *net_def_copy(const struct net_def *def);
+
+/* Same content; lines, warnings and connection counters do not count. */
+bool net_def_equal(const struct net_def *a, const struct net_def *b);
 
 /*
  * What define and create generate where the document has none: uuid, mac (L3 modes). The bridge

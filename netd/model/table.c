@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* table.c -- reading an element by its table */
+#include "netd/model/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "netd/base/addr.h"
+#include "netd/base/array.h"
+#include "netd/model/network.h"
+
+static void *field(void *self, size_t at)
+{
+	return (char *)self + at;
+}
+
+static uint64_t field_max(const struct xml_attr *a)
+{
+	if (a->max)
+		return a->max;
+	return a->size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * a->size)) - 1;
+}
+
+static void store_uint(void *to, size_t size, uint64_t v)
+{
+	switch (size) {
+	case 1: *(uint8_t *)to = (uint8_t)v; break;
+	case 2: *(uint16_t *)to = (uint16_t)v; break;
+	case 4: *(uint32_t *)to = (uint32_t)v; break;
+	default: *(uint64_t *)to = v;
+	}
+}
+
+/* Hexadecimal digits with or without 0x. */
+static bool parse_hex(const char *text, uint64_t max, uint64_t *out)
+{
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	return nd_parse_uint(text, 16, 0, max, out);
+}
+
+static bool parse_number(const struct xml_attr *a, const char *text, uint64_t *out)
+{
+	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+
+	if (a->kind == XML_HEX || (a->base == 16 && prefixed))
+		return parse_hex(text, field_max(a), out);
+	return nd_parse_uint(text, 10, a->min, field_max(a), out);
+}
+
+static bool parse_enum(const struct xml_attr *a, const char *text, void *to)
+{
+	size_t i;
+
+	for (i = 0; i < a->n_names; i++) {
+		if (a->names[i] && nd_streq(a->names[i], text)) {
+			*(int *)to = (int)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_tristate(const char *text, enum tristate *to)
+{
+	if (!nd_streq(text, "yes") && !nd_streq(text, "no"))
+		return false;
+	*to = nd_streq(text, "yes") ? TRI_YES : TRI_NO;
+	return true;
+}
+
+/* Reads what is not a string; false when the text is not of the kind. */
+static bool parse_value(const struct xml_attr *a, const char *text, void *self)
+{
+	void *to = field(self, a->at);
+	uint64_t v;
+	bool good = true;
+
+	switch (a->kind) {
+	case XML_TRI:
+		return parse_tristate(text, to);
+	case XML_YES:
+		*(bool *)to = strcasecmp(text, "yes") == 0;
+		return true;
+	case XML_UINT:
+	case XML_HEX:
+		good = parse_number(a, text, &v);
+		if (good)
+			store_uint(to, a->size, v);
+		break;
+	case XML_PREFIX:
+		good = nd_parse_uint(text, 10, 0, INT32_MAX, &v);
+		if (good)
+			*(int *)to = (int)v;
+		break;
+	case XML_ENUM:
+		return parse_enum(a, text, to);
+	case XML_IP:
+		return nd_ip_parse(text, to);
+	case XML_MAC:
+		good = nd_mac_parse(text, to);
+		break;
+	case XML_UUID:
+		good = nd_uuid_parse(text, to);
+		break;
+	case XML_STR:
+	case XML_HOOK:
+		break;
+	}
+	if (good && a->has_flag)
+		*(bool *)field(self, a->has_at) = true;
+	return good;
+}
+
+static const char *kind_name(const struct xml_attr *a)
+{
+	switch (a->kind) {
+	case XML_TRI:	return "yes or no";
+	case XML_UINT:	return "a number in its range";
+	case XML_PREFIX: return "a prefix length";
+	case XML_HEX:	return "a hexadecimal number in its range";
+	case XML_IP:	return "an IP address";
+	case XML_MAC:	return "a MAC address";
+	case XML_UUID:	return "a UUID";
+	default:	return "a known value";
+	}
+}
+
+static enum nd_err attr_err(const struct xml_attr *a)
+{
+	return a->err ? a->err : ND_ERR_XML;
+}
+
+static int set_value(struct xml_in *in, const xmlNode *node, const struct xml_attr *a,
+		     const char *text, void *self)
+{
+	char **s = field(self, a->at);
+
+	if (a->kind == XML_HOOK || a->output_only)
+		return 0;
+	if (a->kind == XML_STR) {
+		free(*s);
+		*s = NULL;
+		if (!*text && !a->may_be_empty)
+			return a->required ? xml_fail(in, node, attr_err(a),
+						      "attribute '%s' is empty", a->name) : 0;
+		*s = strdup(text);
+		return *s ? 0 : nd_error_nomem(in->err);
+	}
+	if (parse_value(a, text, self))
+		return 0;
+	if (a->bad)
+		return xml_fail(in, node, attr_err(a), "%s '%.200s'", a->bad, text);
+	if (!a->name)
+		return xml_fail(in, node, attr_err(a), "'%.200s' is not %s", text, kind_name(a));
+	return xml_fail(in, node, attr_err(a), "%s '%.200s' is not %s", a->name, text,
+			kind_name(a));
+}
+
+static const struct xml_attr *find_attr(const struct xml_elem *elem, const xmlAttr *attr,
+					size_t *at_out)
+{
+	size_t i;
+
+	if (attr->ns)
+		return NULL;
+	for (i = 0; i < elem->n_attrs; i++) {
+		*at_out = i;
+		if (elem->attrs[i].name && nd_streq(elem->attrs[i].name, (const char *)attr->name))
+			return &elem->attrs[i];
+	}
+	return NULL;
+}
+
+static int parse_attrs(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
+		       void *self)
+{
+	uint32_t seen = 0;
+	const xmlAttr *attr;
+	size_t i = 0;
+	int r = 0;
+
+	for (attr = node->properties; attr; attr = attr->next) {
+		const struct xml_attr *a = find_attr(elem, attr, &i);
+		xmlChar *value;
+
+		if (!a) {
+			xml_warn(in, node, "attribute '%.100s' is not known, ignored",
+				 (const char *)attr->name);
+			continue;
+		}
+		seen |= 1U << i;
+		value = xmlNodeListGetString(node->doc, attr->children, 1);
+		r = set_value(in, node, a, value ? (const char *)value : "", self);
+		xmlFree(value);
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; i < elem->n_attrs; i++) {
+		const struct xml_attr *a = &elem->attrs[i];
+
+		if (a->required && !(seen & 1U << i))
+			return xml_fail(in, node, attr_err(a), "attribute '%s' is missing", a->name);
+	}
+	return 0;
+}
+
+static bool is_elem(const struct xml_elem *elem, const xmlNode *node)
+{
+	const char *ns = node->ns ? (const char *)node->ns->href : NULL;
+
+	return nd_streq(elem->name, (const char *)node->name) && nd_streq0(elem->ns, ns);
+}
+
+static const struct xml_child *find_child(const struct xml_elem *elem, const xmlNode *node,
+					  size_t *at_out)
+{
+	size_t i;
+
+	for (i = 0; i < elem->n_children; i++) {
+		*at_out = i;
+		if (is_elem(elem->children[i].elem, node))
+			return &elem->children[i];
+	}
+	return NULL;
+}
+
+static int parse_array_item(struct xml_in *in, const struct xml_child *c, const xmlNode *node,
+			    void *self)
+{
+	void **items = field(self, c->at);
+	size_t *n = field(self, c->n_at);
+	void *item;
+
+	if (nd_array_grow(items, *n, c->elem->size) < 0)
+		return nd_error_nomem(in->err);
+	item = field(*items, *n * c->elem->size);
+	memset(item, 0, c->elem->size);
+	(*n)++;		/* before it is filled: whatever it holds by then is freed with the rest */
+	return xml_elem_parse(in, c->elem, node, item);
+}
+
+static int parse_child(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
+		       void *self, uint32_t *seen)
+{
+	size_t i = 0;
+	const struct xml_child *c = find_child(elem, node, &i);
+
+	if (!c) {
+		xml_warn(in, node, "not known inside <%s>, ignored", elem->name);
+		return 0;
+	}
+	if (c->array)
+		return parse_array_item(in, c, node, self);
+	if (*seen & 1U << i) {
+		if (c->repeat)
+			return xml_fail(in, node, c->repeat, "only one is possible in <%s>",
+					elem->name);
+		xml_warn(in, node, "only the first one in <%s> counts, ignored", elem->name);
+		return 0;
+	}
+	*seen |= 1U << i;
+	return xml_elem_parse(in, c->elem, node, field(self, c->at));
+}
+
+static int parse_children(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
+			  void *self)
+{
+	const xmlNode *child;
+	uint32_t seen = 0;
+	int r;
+
+	for (child = node->children; child; child = child->next) {
+		if (child->type == XML_ELEMENT_NODE) {
+			r = parse_child(in, elem, child, self, &seen);
+			if (r < 0)
+				return r;
+		} else if ((child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) &&
+			   !xmlIsBlankNode(child)) {
+			xml_warn(in, node, "text inside it is ignored");
+		}
+	}
+	return 0;
+}
+
+/* An empty text counts as absent. */
+static int parse_text(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
+		      void *self)
+{
+	const struct xml_attr *a = &elem->attrs[0];
+	xmlChar *text = xmlNodeGetContent(node);
+	int r = 0;
+
+	if (text && *text)
+		r = set_value(in, node, a, (const char *)text, self);
+	else if (a->required)
+		r = xml_fail(in, node, attr_err(a), "it has no text");
+	xmlFree(text);
+	return r;
+}
+
+int xml_elem_parse(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
+		   void *self)
+{
+	int r;
+
+	if (elem->line_at)
+		*(int *)field(self, elem->line_at) = (int)xmlGetLineNo(node);
+	if (elem->init)
+		elem->init(self);
+	if (elem->parse)
+		return elem->parse(in, node, self);
+	if (elem->n_attrs && !elem->attrs[0].name) {
+		r = parse_text(in, elem, node, self);
+	} else {
+		r = parse_attrs(in, elem, node, self);
+		if (r == 0)
+			r = parse_children(in, elem, node, self);
+	}
+	if (r == 0 && elem->check)
+		r = elem->check(in, node, self);
+	return r;
+}
