@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* calls_connect.c -- what clients ask about the connection and the host */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "netd/base/str.h"
+#include "netd/daemon/calls.h"
+
+/* The libvirt whose protocol we speak: clients compare it with what they need. */
+#define LIB_VERSION (9 * 1000000 + 8 * 1000)
+#define HV_VERSION (0 * 1000000 + 1 * 1000)
+
+static int auth_list(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	lv_auth_list_ret *r = ret;
+
+	r->types.types_val = calloc(1, sizeof(*r->types.types_val));
+	if (!r->types.types_val)
+		return nd_error_nomem(err);
+	r->types.types_val[0] = LV_AUTH_NONE;
+	r->types.types_len = 1;
+	return RPC_DONE;
+}
+
+/* Scheme "network" or "netd" (or none at all) with path /system, or no path. */
+static int check_uri(const char *uri, struct nd_error *err)
+{
+	size_t scheme = strcspn(uri, ":+"), rest;
+	const char *path;
+
+	if (!*uri)
+		return 0;
+	if ((scheme != 7 || strncmp(uri, "network", 7) != 0) &&
+	    (scheme != 4 || strncmp(uri, "netd", 4) != 0))
+		return nd_error_set(err, ND_ERR_NO_CONNECT, "%.200s", uri);
+	path = strstr(uri, "://");
+	path = path ? strchr(path + 3, '/') : NULL;
+	rest = path ? strcspn(path, "?#") : 0;
+	if (rest <= 1 || (rest == 7 && strncmp(path, "/system", 7) == 0) ||
+	    (rest == 8 && strncmp(path, "/session", 8) == 0))
+		return 0;
+	return nd_error_set(err, ND_ERR_INTERNAL, "unexpected network URI path '%.*s', "
+			    "try network:///system", (int)rest, path);
+}
+
+static int connect_open(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_connect_open_args *a = args;
+	struct rpc_session *session = rpc_call_session(call);
+	int r;
+
+	if (rpc_session_is_open(session))
+		return nd_error_set(err, ND_ERR_INTERNAL, "connection already open");
+	r = check_uri(a->name ? *a->name : "", err);
+	if (r < 0)
+		return r;
+	if (a->flags & 1)
+		rpc_session_set_read_only(session);
+	rpc_session_set_open(session, true);
+	return RPC_DONE;
+}
+
+static int connect_close(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	rpc_session_close_after_reply(rpc_call_session(call));
+	return RPC_DONE;
+}
+
+static int connect_get_type(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	return wire_str(&((lv_str_ret *)ret)->value, "network", err);
+}
+
+static int connect_get_version(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	((lv_u64_ret *)ret)->value = HV_VERSION;
+	return RPC_DONE;
+}
+
+static int connect_get_lib_version(struct rpc_call *call, void *args, void *ret,
+				   struct nd_error *err)
+{
+	((lv_u64_ret *)ret)->value = LIB_VERSION;
+	return RPC_DONE;
+}
+
+static int connect_get_uri(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	return wire_str(&((lv_str_ret *)ret)->value, "network:///system", err);
+}
+
+static int connect_get_hostname(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	char name[256] = "";
+
+	if (gethostname(name, sizeof(name) - 1) < 0)
+		return nd_error_sys(err, errno, "cannot get the host's name");
+	return wire_str(&((lv_str_ret *)ret)->value, name, err);
+}
+
+enum { FEATURE_TYPED_STRING = 9, FEATURE_KEEPALIVE = 10, FEATURE_EVENT_CALLBACK = 14,
+       FEATURE_CLOSE_CALLBACK = 15, FEATURE_UPDATE_ORDER = 16, FEATURE_FD_PASSING = 8 };
+
+static int connect_supports_feature(struct rpc_call *call, void *args, void *ret,
+				    struct nd_error *err)
+{
+	int feature = ((lv_connect_supports_feature_args *)args)->feature;
+	lv_int_ret *r = ret;
+
+	switch (feature) {
+	case FEATURE_KEEPALIVE:
+		rpc_session_start_keepalive(rpc_call_session(call));
+		r->value = 1;
+		break;
+	case FEATURE_FD_PASSING:
+	case FEATURE_TYPED_STRING:
+	case FEATURE_EVENT_CALLBACK:
+	case FEATURE_CLOSE_CALLBACK:
+	case FEATURE_UPDATE_ORDER:
+		r->value = 1;
+		break;
+	}
+	return RPC_DONE;
+}
+
+static int connect_is_secure(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	((lv_int_ret *)ret)->value = 1;
+	return RPC_DONE;
+}
+
+/* The daemon has no connection of its own that could be lost: nothing to be told about. */
+static int close_callback(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	return RPC_DONE;
+}
+
+static int node_get_info(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	lv_node_get_info_ret *r = ret;
+	struct sysinfo info;
+	struct utsname uts;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (sysinfo(&info) < 0 || uname(&uts) < 0)
+		return nd_error_sys(err, errno, "cannot read about the host");
+	for (size_t i = 0; i < sizeof(r->model) - 1 && uts.machine[i]; i++)
+		r->model[i] = uts.machine[i];
+	r->memory_kib = (uint64_t)info.totalram * info.mem_unit / 1024;
+	r->cpus = (int)cpus;
+	r->nodes = 1;
+	r->sockets = 1;
+	r->cores = (int)cpus;
+	r->threads = 1;
+	return RPC_DONE;
+}
+
+static int node_get_free_memory(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) < 0)
+		return nd_error_sys(err, errno, "cannot read about the host");
+	((lv_u64_ret *)ret)->value = (uint64_t)info.freeram * info.mem_unit;
+	return RPC_DONE;
+}
+
+static int connect_get_capabilities(struct rpc_call *call, void *args, void *ret,
+				    struct nd_error *err)
+{
+	ND_AUTO(nd_str_free) struct nd_str xml = { 0 };
+	struct utsname uts;
+
+	if (uname(&uts) < 0)
+		return nd_error_sys(err, errno, "cannot read about the host");
+	nd_str_addf(&xml, "<capabilities>\n\n  <host>\n    <cpu>\n      <arch>%s</arch>\n    </cpu>\n"
+		    "  </host>\n\n</capabilities>\n", uts.machine);
+	((lv_str_ret *)ret)->value = nd_str_take(&xml);
+	return ((lv_str_ret *)ret)->value ? RPC_DONE : nd_error_nomem(err);
+}
+
+static int connect_get_sysinfo(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	int r = call_flags(((lv_flags_args *)args)->flags, 0, "virConnectGetSysinfo", err);
+
+	return r < 0 ? r : wire_str(&((lv_str_ret *)ret)->value, "<sysinfo type='smbios'>\n</sysinfo>\n",
+				    err);
+}
+
+/* Another daemon says for whom it speaks. Access is judged by the peer's own credentials, so
+ * there is nothing to keep; only root's daemons may say it. */
+static int connect_set_identity(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	static const struct { const char *name; int type; } keys[] = {
+		{ "user-name", LV_PARAM_STRING }, { "unix-user-id", LV_PARAM_ULLONG },
+		{ "group-name", LV_PARAM_STRING }, { "unix-group-id", LV_PARAM_ULLONG },
+		{ "process-id", LV_PARAM_LLONG }, { "process-time", LV_PARAM_ULLONG },
+		{ "sasl-user-name", LV_PARAM_STRING }, { "x509-distinguished-name", LV_PARAM_STRING },
+		{ "selinux-context", LV_PARAM_STRING }, { "system.token", LV_PARAM_STRING },
+	};
+	const lv_connect_set_identity_args *a = args;
+	uid_t uid = rpc_session_uid(rpc_call_session(call));
+
+	if (uid != 0 && uid != geteuid())
+		return nd_error_set(err, ND_ERR_OPERATION_DENIED, "only root may set an identity");
+	for (unsigned i = 0; i < a->params.params_len; i++) {
+		const lv_param *p = &a->params.params_val[i];
+		size_t k = 0;
+
+		while (k < ND_COUNT(keys) && !nd_streq(keys[k].name, p->field))
+			k++;
+		if (k == ND_COUNT(keys))
+			return nd_error_set(err, ND_ERR_ARGUMENT_UNSUPPORTED,
+					    "parameter '%s' not supported", p->field);
+		if (p->value.type != keys[k].type)
+			return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid type for parameter '%s'",
+					    p->field);
+	}
+	return RPC_DONE;
+}
+
+#define RO RPC_READ_ONLY
+#define EARLY (RPC_READ_ONLY | RPC_BEFORE_OPEN)
+
+const struct rpc_method connect_methods[] = {
+	CALL_ARGS(LV_PROC_CONNECT_OPEN, "virConnectOpen", EARLY, lv_connect_open_args, connect_open),
+	CALL_NONE(LV_PROC_CONNECT_CLOSE, "virConnectClose", EARLY, connect_close),
+	CALL_RET(LV_PROC_CONNECT_GET_TYPE, "virConnectGetType", RO, lv_str_ret, connect_get_type),
+	CALL_RET(LV_PROC_CONNECT_GET_VERSION, "virConnectGetVersion", RO, lv_u64_ret,
+		 connect_get_version),
+	CALL_RET(LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RO, lv_node_get_info_ret, node_get_info),
+	CALL_RET(LV_PROC_CONNECT_GET_CAPABILITIES, "virConnectGetCapabilities", RO, lv_str_ret,
+		 connect_get_capabilities),
+	CALL_RET(LV_PROC_CONNECT_GET_HOSTNAME, "virConnectGetHostname", RO, lv_str_ret,
+		 connect_get_hostname),
+	CALL(LV_PROC_CONNECT_SUPPORTS_FEATURE, "virConnectSupportsFeature", EARLY,
+	     lv_connect_supports_feature_args, lv_int_ret, connect_supports_feature),
+	CALL_RET(LV_PROC_AUTH_LIST, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, lv_auth_list_ret,
+		 auth_list),
+	CALL_RET(LV_PROC_NODE_GET_FREE_MEMORY, "virNodeGetFreeMemory", RO, lv_u64_ret,
+		 node_get_free_memory),
+	CALL_RET(LV_PROC_CONNECT_GET_URI, "virConnectGetURI", RO, lv_str_ret, connect_get_uri),
+	CALL_RET(LV_PROC_CONNECT_IS_SECURE, "virConnectIsSecure", RO, lv_int_ret, connect_is_secure),
+	CALL_RET(LV_PROC_CONNECT_GET_LIB_VERSION, "virConnectGetLibVersion", RO, lv_u64_ret,
+		 connect_get_lib_version),
+	CALL(LV_PROC_CONNECT_GET_SYSINFO, "virConnectGetSysinfo", RO, lv_flags_args, lv_str_ret,
+	     connect_get_sysinfo),
+	CALL_NONE(LV_PROC_CONNECT_REGISTER_CLOSE_CALLBACK, "virConnectRegisterCloseCallback", RO,
+		  close_callback),
+	CALL_NONE(LV_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK, "virConnectUnregisterCloseCallback", RO,
+		  close_callback),
+	CALL_ARGS(LV_PROC_CONNECT_SET_IDENTITY, "virConnectSetIdentity", RO,
+		  lv_connect_set_identity_args, connect_set_identity),
+};
+const size_t n_connect_methods = ND_COUNT(connect_methods);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "netd/base/log.h"
+#include "netd/base/str.h"
+
+struct change *change_new(struct netd *d, change_done done, void *arg, struct nd_error *err)
+{
+	struct change *c = calloc(1, sizeof(*c));
+	const struct dns_upstream *list;
+
+	if (!c) {
+		nd_error_nomem(err);
+		return NULL;
+	}
+	*c = (struct change){ .netd = d, .done = done, .arg = arg };
+	list = host_dns_upstreams(d->host_dns, &c->n_upstreams);
+	c->upstreams = calloc(c->n_upstreams + 1, sizeof(*c->upstreams));
+	if (!c->upstreams) {
+		change_free(c);
+		nd_error_nomem(err);
+		return NULL;
+	}
+	memcpy(c->upstreams, list, c->n_upstreams * sizeof(*list));
+	return c;
+}
+
+void change_free(struct change *c)
+{
+	if (!c)
+		return;
+	net_def_free(c->def);
+	net_def_free(c->live);
+	host_facts_free(c->facts);
+	free(c->upstreams);
+	plan_free(c->plan);
+	serve_config_free(c->serve);
+	free(c);
+}
+
+void change_start(struct change *c, struct network *net, const struct op_step *steps,
+		  size_t n_steps, void (*end)(struct operation *op))
+{
+	c->op.net = net;
+	c->op.steps = steps;
+	c->op.n_steps = n_steps;
+	c->op.end = end;
+	operation_start(c->netd->operations, &c->op);
+}
+
+void change_end(struct change *c)
+{
+	if (c->done)
+		c->done(c->arg, c->op.net, c->op.result < 0 ? &c->op.err : NULL);
+	change_free(c);
+}
+
+int change_facts(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	return c->facts ? 0 : datapath_facts(c->netd->datapath, &c->facts, err);
+}
+
+static int pick_bridge(struct change *c, const char *template, struct nd_error *err)
+{
+	char name[IFNAMSIZ], *copy;
+	size_t n;
+	const char **taken = registry_bridges(&c->netd->networks, c->op.net, &n);
+	int r = taken ? compile_bridge_name(template, taken, n, c->facts, name, err)
+		      : nd_error_nomem(err);
+
+	free(taken);
+	if (r < 0)
+		return r;
+	copy = strdup(name);
+	if (!copy)
+		return nd_error_nomem(err);
+	free(c->def->bridge.name);
+	c->def->bridge.name = copy;
+	return 0;
+}
+
+int change_choose_bridge(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+	const char *template = net_def_bridge_template(c->def);
+	int r = 0;
+
+	if (!forward_mode_is_l3(c->def->forward.mode))
+		return 0;
+	if (template)
+		r = pick_bridge(c, template, err);
+	else if (registry_by_bridge(&c->netd->networks, c->def->bridge.name, op->net))
+		r = nd_error_set(err, ND_ERR_INTERNAL, "bridge name '%s' already in use.",
+				 c->def->bridge.name);
+	if (r == 0)
+		snprintf(op->net->reserved_bridge, sizeof(op->net->reserved_bridge), "%s",
+			 c->def->bridge.name);
+	return r;
+}
+
+int change_compile(struct change *c, const struct net_def *def, struct nd_error *err)
+{
+	struct network *net = c->op.net;
+	ND_AUTO(free) struct compile_port *ports = calloc(net->n_ports + 1, sizeof(*ports));
+	struct compile_input in = {
+		.def = def, .facts = c->facts, .ports = ports, .n_ports = net->n_ports,
+		.upstreams = c->upstreams, .n_upstreams = c->n_upstreams,
+	};
+	int r = 0;
+
+	if (!ports)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < net->n_ports; i++) {
+		ports[i].def = net->ports[i]->def;
+		strcpy(ports[i].ifname, net->ports[i]->ifname);
+	}
+	if (forward_mode_is_l3(def->forward.mode))
+		r = lease_dirs_make(c->netd->lease_dirs, &net->uuid, &in.serve_uid, err);
+	if (r == 0)
+		r = compile_plan(&in, &c->plan, err);
+	if (r == 0)
+		r = compile_serve(&in, &c->serve, err);
+	if (r == 0 && c->serve->bridge[0])
+		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);	/* 0: not made yet */
+	return r;
+}
+
+int change_apply(struct change *c, const struct plan *was, const struct plan *want,
+		 struct nd_error *err)
+{
+	static const struct plan nothing;
+	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+	char owner[ND_UUID_STRLEN];
+
+	if (plan_diff(was ? was : &nothing, want ? want : &nothing, &diff) < 0)
+		return nd_error_nomem(err);
+	return datapath_apply(c->netd->datapath, diff, nd_uuid_format(&c->op.net->uuid, owner), err);
+}

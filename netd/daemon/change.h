@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* change.h -- what the operations on networks have in common: their state, and shared steps */
+#pragma once
+#include "netd/compile/compile.h"
+#include "netd/daemon/lifecycle.h"
+
+struct change {
+	struct operation op;		/* first */
+	struct netd *netd;
+	change_done done;
+	void *arg;
+
+	struct net_def *def;		/* define, create, update: the document; owned until committed */
+	struct net_def *live;		/* becomes the network's live document */
+	struct host_facts *facts;
+	struct dns_upstream *upstreams;	/* the host's resolvers when the operation began */
+	size_t n_upstreams;
+	struct plan *plan;		/* becomes the network's applied plan */
+	struct serve_config *serve;
+	bool on;			/* autostart */
+	bool leases_made;		/* the lease folder is new with this operation */
+	bool server_stopping;		/* a stop was asked for and not answered yet */
+	bool server_waiting;		/* ... and the step in hand waits for it */
+	bool transient;			/* destroy: nothing of the network stays */
+};
+
+static inline struct change *change_of(struct operation *op)
+{
+	return (struct change *)op;
+}
+
+/* NULL with err when out of memory. end() calls done and frees all. */
+struct change *change_new(struct netd *d, change_done done, void *arg, struct nd_error *err);
+void change_free(struct change *c);
+ND_DEFINE_AUTO(struct change *, change_free)
+
+/* Queues the change on the network. */
+void change_start(struct change *c, struct network *net, const struct op_step *steps,
+		  size_t n_steps, void (*end)(struct operation *op));
+/* What every end() does last: tells the requester, frees. */
+void change_end(struct change *c);
+
+/* Shared steps */
+
+/* Worker: what the host has now, unless the change knows it already. */
+int change_facts(struct operation *op, struct nd_error *err);
+/* Main: the bridge's name where the document has a template; refuses one that another network has. */
+int change_choose_bridge(struct operation *op, struct nd_error *err);
+
+/*
+ * The steps of a start, from "the document is final" on: c->def, or the network's own definition
+ * where that is NULL. The file comes last: from then on the network runs, whatever happens to netd.
+ */
+int start_make(struct operation *op, struct nd_error *err);
+int start_unmake(struct operation *op);
+int start_server(struct operation *op, struct nd_error *err);
+int start_unserve(struct operation *op);
+int start_record(struct operation *op, struct nd_error *err);
+int start_commit(struct operation *op, struct nd_error *err);
+
+#define START_STEPS \
+	{ "making the kernel's objects", true, start_make, start_unmake }, \
+	{ "starting the server", false, start_server, start_unserve }, \
+	{ "recording the live state", true, start_record, NULL }, \
+	{ "becoming active", false, start_commit, NULL }
+
+/* Compiles `def` with the ports of the network into c->plan and c->serve. Worker. */
+int change_compile(struct change *c, const struct net_def *def, struct nd_error *err);
+/* Brings the kernel from one plan to another (NULL: nothing). Worker. */
+int change_apply(struct change *c, const struct plan *was, const struct plan *want,
+		 struct nd_error *err);

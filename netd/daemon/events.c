@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "netd/base/array.h"
+#include "netd/rpc/protocol.h"
+
+/* What one session may have registered: more is a client gone mad. */
+#define EVENTS_PER_SESSION 1024
+
+struct registration {
+	struct rpc_session *session;
+	int id, event_id;
+	bool all;
+	struct nd_uuid net;
+};
+
+struct events {
+	struct registration *list;
+	size_t n;
+	int next_id;
+};
+
+struct events *events_new(void)
+{
+	return calloc(1, sizeof(struct events));
+}
+
+void events_free(struct events *e)
+{
+	if (!e)
+		return;
+	free(e->list);
+	free(e);
+}
+
+int events_register(struct events *e, struct rpc_session *session, int event_id,
+		    const struct nd_uuid *net, struct nd_error *err)
+{
+	struct registration *r;
+	size_t mine = 0;
+
+	if (event_id < 0 || event_id >= EVENT_IDS)
+		return nd_error_set(err, ND_ERR_INTERNAL, "unsupported network event ID %d", event_id);
+	for (size_t i = 0; i < e->n; i++)
+		mine += e->list[i].session == session;
+	if (mine >= EVENTS_PER_SESSION)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED,
+				    "this connection has registered for %d events already",
+				    EVENTS_PER_SESSION);
+	r = nd_array_add(e->list, e->n);
+	if (!r)
+		return nd_error_nomem(err);
+	*r = (struct registration){ .session = session, .id = e->next_id, .event_id = event_id, .all = !net };
+	if (net)
+		r->net = *net;
+	e->next_id = (e->next_id + 1) & 0x7fffffff;
+	return r->id;
+}
+
+int events_deregister(struct events *e, struct rpc_session *session, int callback_id,
+		      struct nd_error *err)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (e->list[i].session == session && e->list[i].id == callback_id) {
+			nd_array_remove(e->list, e->n, i);
+			return 0;
+		}
+	}
+	return nd_error_set(err, ND_ERR_INTERNAL, "network event callback %d not registered", callback_id);
+}
+
+void events_session_closed(struct events *e, struct rpc_session *session)
+{
+	for (size_t i = e->n; i-- > 0;)
+		if (e->list[i].session == session)
+			nd_array_remove(e->list, e->n, i);
+}
+
+/* The first registration at or after *at for the event, by index, since sending may end a
+ * session and so shorten the list. */
+static struct registration *next(struct events *e, const struct network *net, int event_id, size_t *at)
+{
+	for (; *at < e->n; (*at)++) {
+		struct registration *r = &e->list[*at];
+
+		if (r->event_id == event_id && (r->all || nd_uuid_equal(&r->net, &net->uuid)))
+			return r;
+	}
+	return NULL;
+}
+
+void events_lifecycle(struct events *e, const struct network *net, enum lifecycle_event what)
+{
+	lv_network_lifecycle_event payload = { .net.name = net->name, .event = (int)what };
+	struct registration *r;
+
+	memcpy(payload.net.uuid, net->uuid.bytes, sizeof(payload.net.uuid));
+	for (size_t at = 0; (r = next(e, net, EVENT_LIFECYCLE, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM, LV_PROC_NETWORK_EVENT_LIFECYCLE,
+				       (xdrproc_t)xdr_lv_network_lifecycle_event, &payload);
+	}
+}
+
+void events_metadata(struct events *e, const struct network *net, int type, const char *uri)
+{
+	lv_str uri_text = (char *)uri;	/* only read */
+	lv_network_metadata_event payload = { .net.name = net->name, .type = type,
+					      .nsuri = uri ? &uri_text : NULL };
+	struct registration *r;
+
+	memcpy(payload.net.uuid, net->uuid.bytes, sizeof(payload.net.uuid));
+	for (size_t at = 0; (r = next(e, net, EVENT_METADATA, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM,
+				       LV_PROC_NETWORK_EVENT_CALLBACK_METADATA_CHANGE,
+				       (xdrproc_t)xdr_lv_network_metadata_event, &payload);
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* host_dns.h -- the host's resolvers and names, followed live
+ *
+ * What resolv.conf names only through a stub on a loopback address (systemd-resolved) is read from
+ * systemd-resolved's own list of real servers instead: netd-serve reaches its upstreams directly.
+ */
+#pragma once
+#include <systemd/sd-event.h>
+
+#include "dns/config.h"
+#include "netd/base/auto.h"
+#include "netd/base/error.h"
+#include "netd/daemon/paths.h"
+
+struct host_dns;
+
+/* Reads both files now and watches them; changed is called when the servers or names are others. */
+int host_dns_new(sd_event *event, const struct paths *paths, void (*changed)(void *arg), void *arg,
+		 struct host_dns **out, struct nd_error *err);
+void host_dns_free(struct host_dns *h);
+ND_DEFINE_AUTO(struct host_dns *, host_dns_free)
+
+/* Borrowed until the next change. */
+const struct dns_upstream *host_dns_upstreams(const struct host_dns *h, size_t *n_out);
+
+/* Pure: the nameservers of a resolv.conf text, appended; at most HOST_DNS_MAX. Returns how many
+ * of them are no loopback addresses. */
+#define HOST_DNS_MAX 8
+size_t resolv_conf_parse(const char *text, struct dns_upstream *list, size_t *n);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netd.h -- the daemon: everything that its handlers and operations need, in one place */
+#pragma once
+#include <systemd/sd-event.h>
+
+#include "datapath/datapath.h"
+#include "netd/daemon/config.h"
+#include "netd/daemon/events.h"
+#include "netd/daemon/host_dns.h"
+#include "netd/daemon/lease_dir.h"
+#include "netd/daemon/network.h"
+#include "netd/daemon/operation.h"
+#include "netd/daemon/paths.h"
+#include "netd/daemon/servers.h"
+#include "netd/daemon/store.h"
+#include "netd/daemon/worker.h"
+#include "netd/rpc/server.h"
+
+struct netd {
+	struct paths paths;
+	struct netd_config config;
+	sd_event *event;
+	struct registry networks;
+	struct events *events;
+	struct op_queue *operations;
+	struct servers *servers;
+	struct host_dns *host_dns;
+	struct rpc_server *rpc;
+	struct reconcile *reconcile;
+	struct calls *calls;
+	bool own_sockets;		/* not passed by systemd */
+
+	/* used on the worker */
+	struct worker *worker;
+	struct datapath *datapath;
+	struct store *store;
+	struct lease_dirs *lease_dirs;
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* paths.h -- where everything of one netd instance lives
+ *
+ * With a root every path is below it, so that several instances run side by side.
+ */
+#pragma once
+#include "netd/base/error.h"
+
+struct paths {
+	char *config_file;	/* etc/netd/netd.conf */
+	char *networks;		/* etc/netd/networks: NAME.xml, and autostart/ */
+	char *autostart;	/* etc/netd/networks/autostart */
+	char *run;		/* run/netd */
+	char *live;		/* run/netd/networks: live state, NAME.xml */
+	char *ports;		/* run/netd/ports: NETWORK-UUID/PORT-UUID.xml */
+	char *servers;		/* run/netd/servers: sockets by which servers are found again */
+	char *state;		/* var/lib/netd */
+	char *leases;		/* var/lib/netd/leases: UUID/, owned by the network's server */
+	char *socket, *socket_ro;
+	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
+	char *serve;		/* the netd-serve program */
+	char *schemas;		/* where the .rng files are */
+};
+
+/* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
+ * schemas likewise NETD_SCHEMAS. Returns 0 or -ENOMEM with err. */
+int paths_init(struct paths *p, const char *root, const char *serve, struct nd_error *err);
+void paths_fini(struct paths *p);
+
+/* Makes the directories that are missing. */
+int paths_make(const struct paths *p, struct nd_error *err);

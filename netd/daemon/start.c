@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* start.c -- a network comes up: kernel objects, server, and last the file that says so */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "netd/base/log.h"
+#include "netd/daemon/change.h"
+
+static int start_check(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	if (op->net->live)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "network is already active");
+	if (!op->net->def && !c->def)
+		return nd_error_set(err, ND_ERR_NO_NETWORK, "no network with matching name '%s'",
+				    op->net->name);
+	return compile_supported(c->def ? c->def : op->net->def, err);
+}
+
+/* Worker. */
+int start_make(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+	const struct net_def *def = c->def ? c->def : op->net->def;
+	int r = change_facts(op, err);
+
+	if (r == 0)
+		r = compile_collisions(def, c->facts, err);
+	if (r < 0)
+		return r;
+	c->live = compile_live_def(def);
+	if (!c->live)
+		return nd_error_nomem(err);
+	r = change_compile(c, c->live, err);
+	if (r == 0)
+		r = change_apply(c, NULL, c->plan, err);
+	if (r == 0 && c->serve->bridge[0])
+		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);
+	return r;
+}
+
+int start_unmake(struct operation *op)
+{
+	struct change *c = change_of(op);
+	struct nd_error err = { 0 };
+
+	if (change_apply(c, c->plan, NULL, &err) < 0)
+		nd_log(LOG_ERR, op->net->name, "taking back a failed start: %s", err.text);
+	return OP_DONE;
+}
+
+static void server_started(void *arg, const struct nd_error *err)
+{
+	operation_resume(arg, err ? -err->code : 0, err);
+}
+
+int start_server(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	servers_start(c->netd->servers, nd_take_ptr(&c->serve), server_started, op);
+	return OP_WAIT;
+}
+
+static void server_stopped(void *arg, const struct nd_error *err)
+{
+	operation_resume(arg, 0, NULL);
+}
+
+int start_unserve(struct operation *op)
+{
+	servers_stop(change_of(op)->netd->servers, &op->net->uuid, server_stopped, op);
+	return OP_WAIT;
+}
+
+/* Worker: from here on the network runs, whatever happens to netd. */
+int start_record(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	return store_write_live(c->netd->store, c->live, err);
+}
+
+int start_commit(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	op->net->live = nd_take_ptr(&c->live);
+	op->net->applied = nd_take_ptr(&c->plan);
+	return 0;
+}
+
+static const struct op_step start_steps[] = {
+	{ "checking", false, start_check, NULL },
+	START_STEPS,
+};
+
+static void start_end(struct operation *op)
+{
+	struct change *c = change_of(op);
+	struct network *net = op->net;
+	struct netd *d = c->netd;
+
+	if (op->result < 0) {
+		change_end(c);
+		return;
+	}
+	nd_log(LOG_INFO, net->name, "started%s%s", net->live->bridge.name ? " on bridge " : "",
+	       net->live->bridge.name ? net->live->bridge.name : "");
+	change_end(c);
+	events_lifecycle(d->events, net, NET_STARTED);
+}
+
+int lifecycle_start(struct netd *d, struct network *net, change_done done, void *arg,
+		    struct nd_error *err)
+{
+	struct change *c = change_new(d, done, arg, err);
+
+	if (!c)
+		return -ENOMEM;
+	change_start(c, net, start_steps, ND_COUNT(start_steps), start_end);
+	return 0;
+}
