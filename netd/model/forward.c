@@ -86,7 +86,8 @@ static const struct xml_attr pf_attrs[] = {
 };
 
 static const struct xml_elem pf_elem = {
-	.name = "pf", .size = sizeof(struct forward), XML_ATTRS(pf_attrs),
+	.name = "pf", .size = sizeof(struct forward),
+	.line_at = offsetof(struct forward, pf_line), XML_ATTRS(pf_attrs),
 };
 
 static int driver_check(struct xml_in *in, const xmlNode *node, void *self)

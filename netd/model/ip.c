@@ -36,7 +36,9 @@ static int lease_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct lease_time *t = self;
 
-	t->given = true;
+	t->given = xmlHasProp(node, (const xmlChar *)"expiry");
+	if (!t->given)
+		xml_warn(in, node, "without 'expiry' it is ignored");
 	if (t->expiry == 0) {
 		t->unit = LEASE_UNIT_MINUTES;
 		return 0;
@@ -67,7 +69,7 @@ static void format_unit(struct xml_out *out, const void *self)
 
 static const struct xml_attr lease_attrs[] = {
 	{ .name = "expiry", .kind = XML_UINT, XML_FIELD(struct lease_time, expiry),
-	  .required = true },
+	  .print_zero = true },
 	{ .name = "unit", .kind = XML_ENUM, XML_FIELD(struct lease_time, unit),
 	  XML_NAMES(lease_units), .format = format_unit },
 };
@@ -112,9 +114,11 @@ static int host_check(struct xml_in *in, const xmlNode *node, void *self)
 }
 
 static const struct xml_attr host_attrs[] = {
-	{ .name = "mac", .kind = XML_STR, XML_FIELD(struct dhcp_host, mac) },
+	{ .name = "mac", .kind = XML_STR, XML_FIELD(struct dhcp_host, mac),
+	  .may_be_empty = true },
 	{ .name = "id", .kind = XML_STR, XML_FIELD(struct dhcp_host, id) },
-	{ .name = "name", .kind = XML_STR, XML_FIELD(struct dhcp_host, name) },
+	{ .name = "name", .kind = XML_STR, XML_FIELD(struct dhcp_host, name),
+	  .may_be_empty = true },
 	{ .name = "ip", .kind = XML_IP, XML_FIELD(struct dhcp_host, ip) },
 };
 
@@ -159,7 +163,7 @@ static bool is_network_or_broadcast(const struct nd_prefix *subnet, const struct
 	struct nd_prefix net = nd_prefix_masked(subnet);
 	struct nd_ip broadcast = nd_ip_from4(nd_prefix_broadcast(subnet));
 
-	return subnet->len < 31 && (nd_ip_equal(&net.addr, ip) || nd_ip_equal(&broadcast, ip));
+	return nd_ip_equal(&net.addr, ip) || nd_ip_equal(&broadcast, ip);
 }
 
 static int range_size_check(const struct dhcp_range *range, struct nd_error *err)
@@ -223,7 +227,8 @@ static int dhcp_check(struct xml_in *in, const xmlNode *node, void *self)
 }
 
 static const struct xml_elem dhcp_elem = {
-	.name = "dhcp", .size = sizeof(struct ip_def), XML_CHILDREN(dhcp_children),
+	.name = "dhcp", .size = sizeof(struct ip_def),
+	.line_at = offsetof(struct ip_def, dhcp_line), XML_CHILDREN(dhcp_children),
 	.check = dhcp_check,
 };
 
@@ -232,7 +237,8 @@ static const struct xml_attr tftp_attrs[] = {
 };
 
 static const struct xml_elem tftp_elem = {
-	.name = "tftp", .size = sizeof(struct ip_def), XML_ATTRS(tftp_attrs),
+	.name = "tftp", .size = sizeof(struct ip_def),
+	.line_at = offsetof(struct ip_def, tftp_line), XML_ATTRS(tftp_attrs),
 };
 
 bool ip_def_has_dhcp(const struct ip_def *ip)

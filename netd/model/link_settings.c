@@ -18,7 +18,7 @@ static const char *const native_modes[] = {
 };
 
 static const struct xml_attr tag_attrs[] = {
-	{ .name = "id", .kind = XML_UINT, XML_FIELD(struct vlan_tag, id), .base = 16,
+	{ .name = "id", .kind = XML_UINT, XML_FIELD(struct vlan_tag, id),
 	  .max = VLAN_ID_MAX, .required = true },
 	{ .name = "nativeMode", .kind = XML_ENUM, XML_FIELD(struct vlan_tag, native),
 	  XML_NAMES(native_modes) },
@@ -33,7 +33,7 @@ static int check_trunk(struct xml_in *in, const xmlNode *node, struct vlan_def *
 	ND_AUTO(free) char *trunk = xml_prop(node, "trunk");
 
 	if (!trunk) {
-		v->trunk = v->n_tags > 1 || natives;
+		v->trunk = v->n_tags > 1;
 		return 0;
 	}
 	v->trunk = strcasecmp(trunk, "yes") == 0;
@@ -83,11 +83,11 @@ static const char *const virtualport_types[] = {
 
 #define HAS(field) XML_HAS(struct virtualport_def, field)
 static const struct xml_attr parameter_attrs[] = {
-	{ .name = "managerid", .kind = XML_UINT, .base = 16, HAS(has_managerid),
+	{ .name = "managerid", .kind = XML_UINT, .or_hex = true, HAS(has_managerid),
 	  XML_FIELD(struct virtualport_def, managerid) },
-	{ .name = "typeid", .kind = XML_UINT, .base = 16, HAS(has_typeid), .max = 0xffffff,
+	{ .name = "typeid", .kind = XML_UINT, .or_hex = true, HAS(has_typeid), .max = 0xffffff,
 	  XML_FIELD(struct virtualport_def, typeid) },
-	{ .name = "typeidversion", .kind = XML_UINT, .base = 16, HAS(has_typeidversion),
+	{ .name = "typeidversion", .kind = XML_UINT, .or_hex = true, HAS(has_typeidversion),
 	  XML_FIELD(struct virtualport_def, typeidversion) },
 	{ .name = "instanceid", .kind = XML_UUID, HAS(has_instanceid),
 	  XML_FIELD(struct virtualport_def, instanceid) },
@@ -185,12 +185,17 @@ static int rate_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct bandwidth_rate *r = self;
 
-	r->given = true;
-	if (!r->average && !r->floor)
+	if (!xmlHasProp(node, (const xmlChar *)"average") &&
+	    !xmlHasProp(node, (const xmlChar *)"floor"))
 		return xml_fail(in, node, ND_ERR_XML_DETAIL, "it needs 'average' or 'floor'");
-	if ((r->peak || r->burst) && !r->average)
+	if ((r->peak || r->burst) && !xmlHasProp(node, (const xmlChar *)"average"))
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"'peak' and 'burst' need 'average'");
+	if (!r->average && !r->floor) {
+		*r = (struct bandwidth_rate){ 0 };	/* average='0' is: no limit */
+		return 0;
+	}
+	r->given = true;
 	if (r->average > RATE_MAX || r->peak > RATE_MAX || r->floor > RATE_MAX)
 		return xml_fail(in, node, ND_ERR_OVERFLOW, "a rate is above %llu kilobytes a second",
 				(unsigned long long)RATE_MAX);

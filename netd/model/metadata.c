@@ -22,61 +22,64 @@ static bool is_first_of_ns(const xmlNode *node)
 	return true;
 }
 
-/* Serialises a node so that it stands alone: with the namespaces that it uses declared in it. */
-static int add_node(struct xml_in *in, struct nd_str *s, xmlNode *node)
-{
-	xmlNode *copy = xmlDocCopyNode(node, node->doc, 1);
-	xmlBuffer *buf = xmlBufferCreate();
-	int r = copy && buf ? xmlNodeDump(buf, node->doc, copy, 0, 0) : -1;
-
-	if (r >= 0)
-		nd_str_add(s, (const char *)xmlBufferContent(buf));
-	xmlBufferFree(buf);
-	xmlFreeNode(copy);
-	return r < 0 ? nd_error_nomem(in->err) : 0;
-}
-
-static int add_child(struct xml_in *in, struct nd_str *s, xmlNode *node)
+/* Whether a child of <metadata> is kept; says so when it is not. */
+static bool is_kept(struct xml_in *in, const xmlNode *node)
 {
 	if (node->type != XML_ELEMENT_NODE)
-		return node->type == XML_TEXT_NODE ? add_node(in, s, node) : 0;
+		return false;
 	if (!ns_of(node)) {
 		xml_warn(in, node, "it has no namespace, dropped from <metadata>");
-		return 0;
+		return false;
 	}
 	if (!is_first_of_ns(node)) {
 		xml_warn(in, node, "<metadata> holds one element per namespace, dropped");
-		return 0;
+		return false;
 	}
-	return add_node(in, s, node);
+	return true;
 }
 
-static bool has_element(const xmlNode *node)
+static void drop_child(xmlNode *node)
 {
-	const xmlNode *child;
+	xmlUnlinkNode(node);
+	xmlFreeNode(node);
+}
 
-	for (child = node->children; child; child = child->next)
-		if (child->type == XML_ELEMENT_NODE && ns_of(child))
-			return true;
-	return false;
+/* The node as text, indented as at this depth of a document. */
+static char *dump(xmlNode *node, int depth)
+{
+	xmlBuffer *buf = xmlBufferCreate();
+	char *text = NULL;
+
+	if (buf && xmlNodeDump(buf, node->doc, node, depth, 1) >= 0)
+		text = strdup((const char *)xmlBufferContent(buf));
+	xmlBufferFree(buf);
+	return text;
 }
 
 static int metadata_parse(struct xml_in *in, const xmlNode *node, void *self)
 {
-	ND_AUTO(nd_str_free) struct nd_str s = { 0 };
 	char **to = self;
-	xmlNode *child;
+	/* A copy declares all namespaces that it uses, also those of elements above it. */
+	xmlNode *copy = xmlDocCopyNode((xmlNode *)node, node->doc, 1);
+	xmlNode *child, *next;
+	const xmlNode *original = node->children;
 
-	for (child = node->children; child; child = child->next) {
-		int r = add_child(in, &s, child);
-
-		if (r < 0)
-			return r;
+	if (!copy)
+		return nd_error_nomem(in->err);
+	for (child = copy->children; child; child = next, original = original->next) {
+		next = child->next;
+		if (!is_kept(in, original))
+			drop_child(child);
 	}
-	if (!has_element(node))
-		return 0;
-	*to = nd_str_take(&s);
-	return *to ? 0 : nd_error_nomem(in->err);
+	if (copy->children) {
+		*to = dump(copy, 1);
+		if (!*to) {
+			xmlFreeNode(copy);
+			return nd_error_nomem(in->err);
+		}
+	}
+	xmlFreeNode(copy);
+	return 0;
 }
 
 static void metadata_format(struct xml_out *out, const void *self)
@@ -86,9 +89,8 @@ static void metadata_format(struct xml_out *out, const void *self)
 	if (!content)
 		return;
 	xml_out_indent(out);
-	nd_str_add(&out->s, "<metadata>");
 	nd_str_add(&out->s, content);
-	nd_str_add(&out->s, "</metadata>\n");
+	nd_str_add(&out->s, "\n");
 }
 
 static const struct xml_attr metadata_attrs[] = {

@@ -3,5 +3,5 @@
 #pragma once
 #include "netd/model/table.h"
 
-/* For table rows: collects the content of <metadata> into a char * field of its own. */
+/* For table rows: keeps <metadata> as text in a char * field. */
 extern const struct xml_elem elem_metadata;

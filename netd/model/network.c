@@ -30,7 +30,8 @@ static const struct xml_attr mtu_attrs[] = {
 };
 
 static const struct xml_elem mtu_elem = {
-	.name = "mtu", .size = sizeof(struct net_def), XML_ATTRS(mtu_attrs),
+	.name = "mtu", .size = sizeof(struct net_def),
+	.line_at = offsetof(struct net_def, mtu_line), XML_ATTRS(mtu_attrs),
 };
 
 static int mac_check(struct xml_in *in, const xmlNode *node, void *self)
@@ -47,7 +48,8 @@ static const struct xml_attr mac_attrs[] = {
 };
 
 static const struct xml_elem mac_elem = {
-	.name = "mac", .size = sizeof(struct net_def), XML_ATTRS(mac_attrs), .check = mac_check,
+	.name = "mac", .size = sizeof(struct net_def),
+	.line_at = offsetof(struct net_def, mac_line), XML_ATTRS(mac_attrs), .check = mac_check,
 };
 
 static const struct xml_attr port_attrs[] = {
@@ -55,7 +57,8 @@ static const struct xml_attr port_attrs[] = {
 };
 
 static const struct xml_elem port_elem = {
-	.name = "port", .size = sizeof(struct net_def), XML_ATTRS(port_attrs),
+	.name = "port", .size = sizeof(struct net_def),
+	.line_at = offsetof(struct net_def, port_line), XML_ATTRS(port_attrs),
 };
 
 static const char *const mac_table_managers[] = {
@@ -170,8 +173,8 @@ static int check_foreign_bridge(struct xml_in *in, const xmlNode *root, const st
 		return xml_fail_at(in->err, "bridge", def->bridge.line, ND_ERR_XML,
 				   "a network has a bridge 'name' or a pool of devices, not both");
 	if (def->mtu_bytes)
-		return xml_fail_at(in->err, "mtu", (int)xmlGetLineNo(child_named(root, "mtu")),
-				   ND_ERR_XML, "it is not possible in mode '%s'",
+		return xml_fail_at(in->err, "mtu", def->mtu_line, ND_ERR_XML,
+				   "it is not possible in mode '%s'",
 				   forward_mode_name(def->forward.mode));
 	return 0;
 }
@@ -200,7 +203,7 @@ static int network_check(struct xml_in *in, const xmlNode *node, void *self)
 		def->ipv6 = TRI_ABSENT;		/* what 'no' means anyway */
 	if (def->title && strchr(def->title, '\n'))
 		return xml_fail(in, node, ND_ERR_XML, "the title cannot have a line end in it");
-	if (def->virtualport.type == VIRTUALPORT_UNTYPED)
+	if (def->virtualport.line && def->virtualport.type < VIRTUALPORT_8021QBG)
 		return xml_fail_at(in->err, "virtualport", def->virtualport.line, ND_ERR_XML,
 				   "attribute 'type' is missing");
 	if (!forward_mode_is_l3(mode))

@@ -55,6 +55,7 @@ struct forward {
 	struct forward_address *addresses;
 	size_t n_addresses;
 	char *pf_dev;
+	int pf_line;
 	bool has_nat;					/* <nat> was there */
 	enum tristate nat_ipv6;
 	struct nd_ip nat_addr_start, nat_addr_end;	/* family 0: none */
@@ -145,6 +146,7 @@ struct ip_def {
 	int prefix;			/* as given; -1: not given */
 	enum tristate local_ptr;
 	char *tftp_root;
+	int tftp_line, dhcp_line;
 	struct dhcp_range *ranges;
 	size_t n_ranges;
 	struct dhcp_host *hosts;
@@ -234,12 +236,13 @@ struct net_def {
 	uint32_t connections;		/* output only */
 	enum tristate ipv6, trust_guest_rx_filters;
 	char *title, *description;
-	char *metadata;			/* content of <metadata> as it stood, NULL: none */
+	char *metadata;			/* the <metadata> element as text, NULL: none */
 	struct forward forward;
 	struct bridge_def bridge;
 	uint32_t mtu_bytes;		/* 0: not given */
 	struct nd_mac mac;
 	bool has_mac;
+	int mtu_line, mac_line, port_line;
 	struct domain_def domain;
 	struct dns_def dns;
 	struct vlan_def vlan;
@@ -268,7 +271,9 @@ ND_DEFINE_AUTO(struct net_def *, net_def_free)
 bool forward_mode_is_l3(enum forward_mode mode);
 const char *forward_mode_name(enum forward_mode mode);		/* "nat"...; NULL for isolated */
 
-#define NET_XML_MAX_BYTES (4 * 1024 * 1024)
+/* What is parsed. A client's document is four times smaller at most (the RPC layer sees to that);
+ * printing may make it longer again, and what was accepted must be readable at the next start. */
+#define NET_XML_MAX_BYTES (16 * 1024 * 1024)
 
 /*
  * Parses a document: the parser layer of libvirt (bounded size and depth, no entities, no

@@ -45,7 +45,7 @@ static bool parse_number(const struct xml_attr *a, const char *text, uint64_t *o
 {
 	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 
-	if (a->kind == XML_HEX || (a->base == 16 && prefixed))
+	if (a->kind == XML_HEX || (a->or_hex && prefixed))
 		return parse_hex(text, field_max(a), out);
 	return nd_parse_uint(text, 10, a->min, field_max(a), out);
 }

@@ -38,10 +38,11 @@ struct xml_attr {
 	enum xml_kind kind;
 	uint8_t size;			/* of the field */
 	uint8_t digits;			/* XML_HEX: least number of digits printed */
-	uint8_t base;			/* XML_UINT: 10 when 0; 16 also means: either 0x or decimal */
+	bool or_hex;			/* XML_UINT: 0x is accepted too */
 	bool required;
 	bool may_be_empty;		/* XML_STR: '' is a value; elsewhere it counts as absent */
 	bool output_only;		/* accepted and ignored on input; not in inactive documents */
+	bool print_zero;		/* XML_UINT: 0 is a value too */
 	bool has_flag;
 	enum nd_err err;		/* class of a missing or bad value; 0: ND_ERR_XML */
 	const char *bad;		/* what a bad value is called; NULL: by the kind */

@@ -90,7 +90,7 @@ static const char *value_text(const struct xml_attr *a, const void *self, char *
 	case XML_UINT:
 		v = load_uint(from, a->size);
 		snprintf(buf, size, "%llu", (unsigned long long)v);
-		return v || a->has_flag || a->required ? buf : NULL;
+		return v || a->has_flag || a->required || a->print_zero ? buf : NULL;
 	case XML_HEX:
 		v = load_uint(from, a->size);
 		snprintf(buf, size, "0x%0*llx", a->digits, (unsigned long long)v);

@@ -135,7 +135,7 @@ int xml_doc_parse(const char *xml, size_t len, const char *what, xmlDoc **out,
 	ctxt->sax->internalSubset = on_doctype;
 	/* Without XML_PARSE_HUGE libxml2 bounds depth (256), names and text by itself. */
 	doc = xmlCtxtReadMemory(ctxt, xml, (int)len, NULL, NULL,
-				XML_PARSE_NONET | XML_PARSE_BIG_LINES);
+				XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_BIG_LINES);
 	if (!doc || !ctxt->wellFormed || c.made) {
 		if (!c.made)
 			complain(&c, 1, "not a document", 0);
