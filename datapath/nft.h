@@ -33,8 +33,13 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err);
 void nft_batch_free(struct nft_batch *b);	/* NULL is fine; drops what was not committed */
 ND_DEFINE_AUTO(struct nft_batch *, nft_batch_free)
 
-/* Adds every NFT_CHAIN and NFT_ELEM item that the kernel has now in netd's tables to out. */
+/* Adds every NFT_CHAIN and NFT_ELEM item that the kernel has now in netd's tables to out; none
+ * when somebody has edited the table so that its rules are not netd's any more. */
 int nft_read(struct nft *nft, struct plan *out, struct nd_error *err);
+
+/* Takes over a table that an earlier process left, and makes it anew where somebody has edited it,
+ * in one transaction and without any change to what it holds. Nothing to do is no error. */
+int nft_adopt(struct nft *nft, struct nd_error *err);
 
 /* As datapath_foreign_drops(). */
 int nft_foreign_drops(struct nft *nft, void (*found)(void *arg, const char *sentence), void *arg,

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 
+#include "datapath/nft_layout.h"
 #include "datapath/plan.h"
 #include "netd/base/str.h"
 
@@ -56,9 +57,14 @@ static size_t leading_ifname(const uint8_t *key, size_t len)
 static void format_elem(struct nd_str *s, const struct plan_nft_elem *e)
 {
 	size_t at = 0, name = leading_ifname(e->key, e->key_len);
+	struct nft_set_id id;
+	char key[160];
 
 	nd_str_addf(s, "nft element %s", e->set);
-	if (name) {
+	if (nft_set_id_parse(e->set, &id) && nft_set_key_len(&id) == e->key_len) {
+		nd_str_addf(s, " { %s }", nft_elem_format(e, key));
+		at = e->key_len;
+	} else if (name) {
 		nd_str_addf(s, " %.*s", (int)name, (const char *)e->key);
 		at = IFNAMSIZ;
 	}
