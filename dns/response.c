@@ -99,6 +99,14 @@ static void name_write(struct job *j, const struct dns_name *name, bool compress
 	wr_u16(j->w, (uint16_t)(0xc000 | at));
 }
 
+static void bytes_copy(struct job *j, struct rd *r, size_t n)
+{
+	const uint8_t *p = rd_bytes(r, n);
+
+	if (p)
+		wr_bytes(j->w, p, n);
+}
+
 static void rdata_write(struct job *j, const struct record *rec)
 {
 	const struct layout *l = layout_of(rec->type);
@@ -106,24 +114,21 @@ static void rdata_write(struct job *j, const struct record *rec)
 	struct dns_name name;
 
 	if (!l) {
-		size_t n = rd_left(&r);
-
-		wr_bytes(j->w, rd_bytes(&r, n), n);
+		bytes_copy(j, &r, rd_left(&r));
 		return;
 	}
-	wr_bytes(j->w, r.at, rd_bytes(&r, l->before) ? l->before : 0);
+	bytes_copy(j, &r, l->before);
 	for (unsigned i = 0; i < l->strings; i++) {
 		uint8_t n = rd_u8(&r);
-		const uint8_t *p = rd_bytes(&r, n);
 
 		wr_u8(j->w, n);
-		wr_bytes(j->w, p, p ? n : 0);
+		bytes_copy(j, &r, n);
 	}
 	for (unsigned i = 0; i < l->names; i++) {
 		dns_name_decode(&r, j->packet, &name);
 		name_write(j, &name, l->compress);
 	}
-	wr_bytes(j->w, r.at, rd_bytes(&r, l->after) ? l->after : 0);
+	bytes_copy(j, &r, l->after);
 	if (r.bad || rd_more(&r))
 		j->w->full = true;	/* data that does not fit its type: the message is bad */
 }
