@@ -9,7 +9,13 @@
 
 struct change *change_new(struct netd *d, change_done done, void *arg, struct nd_error *err)
 {
-	struct change *c = calloc(1, sizeof(*c));
+	return change_new_sized(d, sizeof(struct change), done, arg, err);
+}
+
+void *change_new_sized(struct netd *d, size_t size, change_done done, void *arg,
+		       struct nd_error *err)
+{
+	struct change *c = calloc(1, size);
 	const struct dns_upstream *list;
 
 	if (!c) {
@@ -34,8 +40,13 @@ void change_free(struct change *c)
 		return;
 	net_def_free(c->def);
 	net_def_free(c->live);
-	host_facts_free(c->facts);
+	if (!c->facts_shared)
+		host_facts_free(c->facts);
 	free(c->upstreams);
+	port_free(c->add);
+	for (size_t i = 0; i < c->n_tap_fds; i++)
+		close(c->tap_fds[i]);
+	net_def_free(c->old_live);
 	plan_free(c->plan);
 	serve_config_free(c->serve);
 	free(c);
@@ -103,23 +114,33 @@ int change_choose_bridge(struct operation *op, struct nd_error *err)
 	return r;
 }
 
+static struct compile_port compile_port_of(const struct port *p)
+{
+	struct compile_port out = { .def = p->def };
+
+	strcpy(out.ifname, p->ifname);
+	return out;
+}
+
 int change_compile(struct change *c, const struct net_def *def, struct nd_error *err)
 {
 	struct network *net = c->op.net;
 	ND_AUTO(free) struct compile_port *ports = calloc(net->n_ports + 1, sizeof(*ports));
 	struct compile_input in = {
-		.def = def, .facts = c->facts, .ports = ports, .n_ports = net->n_ports,
+		.def = def, .facts = c->facts, .ports = ports,
 		.upstreams = c->upstreams, .n_upstreams = c->n_upstreams,
+		.serve_uid = c->netd->config.serve_uid_base, .foreign_port = c->foreign_port,
 	};
 	int r = 0;
 
 	if (!ports)
 		return nd_error_nomem(err);
-	for (size_t i = 0; i < net->n_ports; i++) {
-		ports[i].def = net->ports[i]->def;
-		strcpy(ports[i].ifname, net->ports[i]->ifname);
-	}
-	if (forward_mode_is_l3(def->forward.mode))
+	for (size_t i = 0; i < net->n_ports; i++)
+		if (net->ports[i] != c->without)
+			ports[in.n_ports++] = compile_port_of(net->ports[i]);
+	if (c->add)
+		ports[in.n_ports++] = compile_port_of(c->add);
+	if (forward_mode_is_l3(def->forward.mode) && !c->dry)
 		r = lease_dirs_make(c->netd->lease_dirs, &net->uuid, &in.serve_uid, err);
 	if (r == 0)
 		r = compile_plan(&in, &c->plan, err);
@@ -140,4 +161,32 @@ int change_apply(struct change *c, const struct plan *was, const struct plan *wa
 	if (plan_diff(was ? was : &nothing, want ? want : &nothing, &diff) < 0)
 		return nd_error_nomem(err);
 	return datapath_apply(c->netd->datapath, diff, nd_uuid_format(&c->op.net->uuid, owner), err);
+}
+
+int change_replan(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+	int r = change_facts(op, err);
+
+	if (r == 0)
+		r = change_compile(c, c->live ? c->live : op->net->live, err);
+	if (r == 0)
+		r = change_apply(c, op->net->applied, c->plan, err);
+	return r;
+}
+
+int change_replan_undo(struct operation *op)
+{
+	struct change *c = change_of(op);
+	struct nd_error err = { 0 };
+
+	if (change_apply(c, c->plan, op->net->applied, &err) < 0)
+		nd_log(LOG_ERR, op->net->name, "taking back a failed change: %s", err.text);
+	return OP_DONE;
+}
+
+void change_replan_commit(struct change *c)
+{
+	plan_free(c->op.net->applied);
+	c->op.net->applied = nd_take_ptr(&c->plan);
 }

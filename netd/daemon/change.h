@@ -13,10 +13,22 @@ struct change {
 	struct net_def *def;		/* define, create, update: the document; owned until committed */
 	struct net_def *live;		/* becomes the network's live document */
 	struct host_facts *facts;
+	bool facts_shared;		/* somebody else's, who lives longer */
+	bool dry;			/* only looks: makes no lease folder */
+	bool foreign_port;		/* see struct compile_input */
 	struct dns_upstream *upstreams;	/* the host's resolvers when the operation began */
 	size_t n_upstreams;
 	struct plan *plan;		/* becomes the network's applied plan */
 	struct serve_config *serve;
+	struct port *add;		/* port of the operation, not in the network's list yet */
+	struct port *without;		/* port of the list that is being removed; borrowed */
+	struct nd_uuid port_uuid;
+	struct bandwidth_def bandwidth;
+	struct tap_options tap;
+	char tap_name[IFNAMSIZ];
+	int tap_fds[8];
+	size_t n_tap_fds;
+	struct net_def *old_live;	/* update: what to write back */
 	bool on;			/* autostart */
 	bool leases_made;		/* the lease folder is new with this operation */
 	bool server_stopping;		/* a stop was asked for and not answered yet */
@@ -31,6 +43,9 @@ static inline struct change *change_of(struct operation *op)
 
 /* NULL with err when out of memory. end() calls done and frees all. */
 struct change *change_new(struct netd *d, change_done done, void *arg, struct nd_error *err);
+/* The same at the head of a larger struct. */
+void *change_new_sized(struct netd *d, size_t size, change_done done, void *arg,
+		       struct nd_error *err);
 void change_free(struct change *c);
 ND_DEFINE_AUTO(struct change *, change_free)
 
@@ -64,8 +79,14 @@ int start_commit(struct operation *op, struct nd_error *err);
 	{ "recording the live state", true, start_record, NULL }, \
 	{ "becoming active", false, start_commit, NULL }
 
-/* Compiles `def` with the ports of the network into c->plan and c->serve. Worker. */
+/* Compiles `def` with the ports of the network (and c->add, without c->without) into c->plan and c->serve. Worker. */
 int change_compile(struct change *c, const struct net_def *def, struct nd_error *err);
+/* Worker: as change_compile() with the live document, for operations on an active network; then
+ * brings the kernel from the network's plan to c->plan. */
+int change_replan(struct operation *op, struct nd_error *err);
+int change_replan_undo(struct operation *op);
+/* Main: c->plan is the network's now. */
+void change_replan_commit(struct change *c);
 /* Brings the kernel from one plan to another (NULL: nothing). Worker. */
 int change_apply(struct change *c, const struct plan *was, const struct plan *want,
 		 struct nd_error *err);

@@ -162,11 +162,12 @@ void daemon_free(struct netd *d)
 int daemon_start(struct netd *d, struct nd_error *err)
 {
 	reconcile_load(d);
+	reconcile_start(d);
 	return listen_all(d, err);
 }
 
 void daemon_reload(struct netd *d)
 {
 	nd_log(LOG_INFO, NULL, "reloading");
-	reconcile_load(d);
+	reconcile_reload(d);
 }

@@ -192,6 +192,8 @@ void lifecycle_idle(void *netd, struct network *net)
 {
 	struct netd *d = netd;
 
-	if (!network_visible(net))
+	if (net->detached)
+		network_free(net);
+	else if (!network_visible(net))
 		registry_remove(&d->networks, net);
 }

@@ -27,7 +27,7 @@ void port_free(struct port *p)
 	free(p);
 }
 
-static void network_free(struct network *n)
+void network_free(struct network *n)
 {
 	for (size_t i = 0; i < n->n_ports; i++)
 		port_free(n->ports[i]);
@@ -122,7 +122,7 @@ void registry_fini(struct registry *r)
 	*r = (struct registry){ 0 };
 }
 
-struct network *registry_add(struct registry *r, const char *name, const struct nd_uuid *uuid)
+static struct network *network_new(const struct nd_uuid *uuid, const char *name)
 {
 	struct network *n = calloc(1, sizeof(*n));
 
@@ -130,7 +130,28 @@ struct network *registry_add(struct registry *r, const char *name, const struct 
 		return NULL;
 	n->uuid = *uuid;
 	n->name = strdup(name);
-	if (n->name && nd_hash_set(r->by_uuid, n->uuid.bytes, sizeof(n->uuid.bytes), n) == 0) {
+	if (n->name)
+		return n;
+	network_free(n);
+	return NULL;
+}
+
+struct network *network_new_detached(const struct nd_uuid *uuid, const char *name)
+{
+	struct network *n = network_new(uuid, name);
+
+	if (n)
+		n->detached = true;
+	return n;
+}
+
+struct network *registry_add(struct registry *r, const char *name, const struct nd_uuid *uuid)
+{
+	struct network *n = network_new(uuid, name);
+
+	if (!n)
+		return NULL;
+	if (nd_hash_set(r->by_uuid, n->uuid.bytes, sizeof(n->uuid.bytes), n) == 0) {
 		if (nd_hash_set(r->by_name, n->name, strlen(n->name), n) == 0)
 			return n;
 		nd_hash_remove(r->by_uuid, n->uuid.bytes, sizeof(n->uuid.bytes));

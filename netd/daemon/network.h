@@ -38,7 +38,8 @@ struct network {
 	struct plan *applied;		/* what the kernel should have; NULL while inactive */
 	char reserved_bridge[IFNAMSIZ];	/* chosen by an operation in hand */
 	struct operation *queue;	/* operations on it; the first one runs */
-	bool drifted;			/* a check against the kernel is asked for */
+	bool checking;			/* a check against the kernel is queued */
+	bool detached;			/* of a document that is only looked at: in no registry */
 };
 
 /* Neither persistent nor active: only an operation in hand keeps it, and nobody may see it. */
@@ -52,6 +53,10 @@ struct port *network_port(const struct network *n, const struct nd_uuid *uuid);	
 struct port *network_port_named(const struct network *n, const char *what);
 void network_take_port(struct network *n, struct port *p);	/* out of the list; caller's now */
 int network_add_port(struct network *n, struct port *p);	/* taken on success */
+
+/* One that is in no registry, for operations that only look; freed when they are through. */
+struct network *network_new_detached(const struct nd_uuid *uuid, const char *name);
+void network_free(struct network *n);
 
 struct registry {
 	struct nd_hash *by_uuid, *by_name;

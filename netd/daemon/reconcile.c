@@ -6,7 +6,8 @@
 
 #include "netd/base/log.h"
 #include "netd/base/str.h"
-#include "netd/daemon/lifecycle.h"
+#include "netd/daemon/change.h"
+#include "netd/daemon/ports.h"
 
 /* The network of a loaded document: found by uuid and name, or new. NULL, logged, when the two
  * belong to different networks. */
@@ -51,7 +52,7 @@ static void on_definition(void *arg, struct net_def *def_taken, bool autostart)
 	bool had_all = def->has_uuid && (def->has_mac || !forward_mode_is_l3(def->forward.mode));
 	struct network *net = network_for(d, def);
 
-	if (!net)
+	if (!net || net->queue)		/* what is being changed is newer than the file */
 		return;
 	net_def_free(net->def);
 	net->def = nd_take_ptr(&def);
@@ -59,20 +60,297 @@ static void on_definition(void *arg, struct net_def *def_taken, bool autostart)
 	complete_definition(d, net, had_all);
 }
 
+static void on_port(void *arg, struct port_def *def, const struct port_state *state)
+{
+	struct network *net = arg;
+	ND_AUTO(port_free) struct port *p = port_new(def, state->ifname, state->plugged);
+
+	if (!p)
+		port_def_free(def);
+	else if (!network_port(net, &def->uuid) && network_add_port(net, p) == 0)
+		p = NULL;
+}
+
 static void on_live(void *arg, struct net_def *def_taken)
 {
 	ND_AUTO(net_def_free) struct net_def *def = def_taken;
-	struct network *net = network_for(arg, def);
+	struct netd *d = arg;
+	struct network *net = network_for(d, def);
 
-	if (!net)
+	if (!net || net->live)
 		return;
-	net_def_free(net->live);
 	net->live = nd_take_ptr(&def);
+	store_load_ports(d->store, &net->uuid, on_port, net);
 }
 
 void reconcile_load(struct netd *d)
 {
 	struct store_loader loader = { d, on_definition, on_live };
 
+	store_sweep(d->store);
 	store_load(d->store, &loader);
+}
+
+/* ---- check and repair ---- */
+
+struct check {
+	struct change change;		/* first */
+	struct plan *actual;
+	bool booting;			/* its server is to be adopted */
+	bool repaired;
+	struct nd_uuid *gone;		/* ports whose TAP is gone */
+	size_t n_gone;
+};
+
+static struct check *check_of(struct operation *op)
+{
+	return (struct check *)op;
+}
+
+static int check_wanted(struct operation *op, struct nd_error *err)
+{
+	struct check *k = check_of(op);
+
+	op->net->checking = false;
+	if (!op->net->live || (op->net->held && !k->booting))
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "nothing to check");
+	return 0;
+}
+
+/* Whether the link is the TAP that a hypervisor made for the port: it gives the host's side the
+ * guest's MAC with another first byte. */
+static bool is_tap_of(const struct link_fact *link, const struct port *port)
+{
+	struct nd_mac mac = tap_host_mac(&port->def->mac);
+
+	return nd_mac_equal(&link->mac, &mac);
+}
+
+static void find_tap(struct port *port, const struct host_facts *facts, int bridge_index)
+{
+	for (size_t i = 0; i < facts->n_links; i++) {
+		const struct link_fact *link = &facts->links[i];
+
+		if (link->master == bridge_index && is_tap_of(link, port)) {
+			strcpy(port->ifname, link->name);
+			return;
+		}
+	}
+}
+
+/* What the ports' TAPs are now. A foreign one that its owner took off the bridge, which is still
+ * there, is his again; one whose bridge was deleted goes back on. */
+static int check_ports(struct operation *op, struct nd_error *err)
+{
+	struct check *k = check_of(op);
+	struct network *net = op->net;
+	const struct host_facts *facts = k->change.facts;
+	const struct link_fact *bridge = net->live->bridge.name ?
+					 host_facts_link(facts, net->live->bridge.name) : NULL;
+
+	k->gone = calloc(net->n_ports + 1, sizeof(*k->gone));
+	if (!k->gone)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < net->n_ports; i++) {
+		struct port *p = net->ports[i];
+		const struct link_fact *link = p->ifname[0] ? host_facts_link(facts, p->ifname) : NULL;
+
+		if (p->plugged && !link)
+			k->gone[k->n_gone++] = p->def->uuid;
+		if (!p->plugged && p->ifname[0] && (!link || (bridge && link->master != bridge->ifindex)))
+			p->ifname[0] = '\0';
+		if (!p->plugged && !p->ifname[0] && bridge)
+			find_tap(p, facts, bridge->ifindex);
+	}
+	for (size_t i = 0; bridge && i < facts->n_links; i++)
+		k->change.foreign_port |= facts->links[i].master == bridge->ifindex &&
+					  !nd_streq(facts->links[i].kind, "tun");
+	return 0;
+}
+
+/* What is gone cannot be put on a bridge: its port goes after this. */
+static void drop_missing_ports(struct check *k)
+{
+	struct plan *plan = k->change.plan;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->items[i].kind != PLAN_PORT ||
+		    host_facts_link(k->change.facts, plan->items[i].port.ifname))
+			plan->items[kept++] = plan->items[i];
+	plan->n = kept;
+}
+
+static void log_repairs(const struct network *net, const struct plan_diff *diff)
+{
+	ND_AUTO(free) char *text = plan_diff_format(diff);
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			nd_log(LOG_WARNING, net->name, "drifted, repairing: %s", line);
+}
+
+/* Worker. */
+static int check_repair(struct operation *op, struct nd_error *err)
+{
+	struct check *k = check_of(op);
+	struct change *c = &k->change;
+	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+	char owner[ND_UUID_STRLEN];
+	int r = change_compile(c, op->net->live, err);
+
+	nd_uuid_format(&op->net->uuid, owner);
+	if (r < 0)
+		return r;
+	drop_missing_ports(k);
+	r = datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
+	if (r == 0 && plan_diff(k->actual, c->plan, &diff) < 0)
+		r = nd_error_nomem(err);
+	if (r < 0 || !diff->n)
+		return r;
+	log_repairs(op->net, diff);
+	k->repaired = true;
+	r = datapath_apply(c->netd->datapath, diff, owner, err);
+	if (r == 0 && c->serve->bridge[0])
+		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);
+	return r;
+}
+
+static void server_told(void *arg, const struct nd_error *err)
+{
+	operation_resume(arg, err ? -err->code : 0, err);
+}
+
+/* A server on sockets of a bridge that was deleted is replaced. */
+static int check_server(struct operation *op, struct nd_error *err)
+{
+	struct check *k = check_of(op);
+	struct servers *servers = k->change.netd->servers;
+	const struct serve_config *has = servers_config(servers, &op->net->uuid);
+
+	if (k->booting)
+		servers_start(servers, nd_take_ptr(&k->change.serve), server_told, op);
+	else if (!has || !serve_config_equal(has, k->change.serve))
+		servers_update(servers, nd_take_ptr(&k->change.serve), server_told, op);
+	else
+		return OP_DONE;
+	return OP_WAIT;
+}
+
+static int check_commit(struct operation *op, struct nd_error *err)
+{
+	change_replan_commit(change_of(op));
+	return 0;
+}
+
+static const struct op_step check_steps[] = {
+	{ "checking", false, check_wanted, NULL },
+	{ "reading the host", true, change_facts, NULL },
+	{ "looking at the ports", false, check_ports, NULL },
+	{ "comparing with the kernel", true, check_repair, NULL },
+	{ "telling the server", false, check_server, NULL },
+	{ "committing", false, check_commit, NULL },
+};
+
+static void boot_through(struct netd *d);
+
+static void check_end(struct operation *op)
+{
+	struct check *k = check_of(op);
+	struct network *net = op->net;
+	struct netd *d = k->change.netd;
+	bool booting = k->booting;
+
+	if (op->result < 0 && op->err.kind != ND_ERR_OPERATION_INVALID)
+		nd_log(LOG_ERR, net->name, "cannot be made as it should be: %s", op->err.text);
+	else if (k->repaired)
+		nd_log(LOG_INFO, net->name, "repaired");
+	for (size_t i = 0; op->result == 0 && i < k->n_gone; i++)
+		(void)ports_delete(d, net, &k->gone[i], NULL, NULL, NULL);	/* again at the next check */
+	if (booting && op->result == 0)
+		ports_announce(d, net);
+	free(k->gone);
+	plan_free(k->actual);
+	change_end(&k->change);
+	if (booting)
+		boot_through(d);
+}
+
+static void check(struct netd *d, struct network *net, bool booting)
+{
+	struct check *k = change_new_sized(d, sizeof(*k), NULL, NULL, NULL);
+
+	if (!k) {
+		nd_log(LOG_ERR, net->name, "not checked: out of memory");
+		return;
+	}
+	k->booting = booting;
+	net->checking = true;
+	if (booting)
+		d->n_booting++;
+	change_start(&k->change, net, check_steps, ND_COUNT(check_steps), check_end);
+}
+
+void reconcile_check(struct netd *d, struct network *net)
+{
+	if (net->live && !net->held && !net->checking && d->config.repair)
+		check(d, net, false);
+}
+
+/* ---- start and reload ---- */
+
+static void autostarted(void *arg, struct network *net, const struct nd_error *err)
+{
+	char message[1200];
+
+	if (!err)
+		return;
+	nd_error_format(err, message, sizeof(message));
+	nd_log(LOG_ERR, net->name, "autostart failed: %s", message);
+}
+
+static void autostart_all(struct netd *d)
+{
+	struct network *net;
+
+	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));)
+		if (net->autostart && net->def && !net->live)
+			(void)lifecycle_start(d, net, autostarted, NULL, NULL);	/* only -ENOMEM */
+}
+
+/* When the last network that ran before is checked. */
+static void boot_through(struct netd *d)
+{
+	if (d->n_booting && --d->n_booting)
+		return;
+	servers_end_strays(d->servers);
+	if (d->config.autostart && store_first_of_boot(d->store))
+		autostart_all(d);
+}
+
+void reconcile_start(struct netd *d)
+{
+	struct network *net;
+	size_t n = 0;
+
+	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
+		if (net->live) {
+			check(d, net, true);
+			n++;
+		}
+	}
+	if (n)
+		nd_log(LOG_INFO, NULL, "%zu networks run already", n);
+	else
+		boot_through(d);
+}
+
+void reconcile_reload(struct netd *d)
+{
+	struct store_loader loader = { d, on_definition, NULL };
+
+	store_load(d->store, &loader);
+	if (d->config.autostart)
+		autostart_all(d);
 }

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* reconcile.h -- making the kernel what the files say: at the daemon's start, and when it drifts */
+/* reconcile.h -- making the kernel what the files say: at the daemon's start, and when it drifts
+ *
+ * Both are the same: read what the kernel has of a network, compile what it should have, apply
+ * the difference.
+ */
 #pragma once
 #include "netd/daemon/netd.h"
 
-/* Loads definitions and live state into the registry. Before the loop runs. */
+/* Loads definitions, live state and ports into the registry. Before the loop runs. */
 void reconcile_load(struct netd *d);
+/* Checks every active network and adopts its server, then ends strays and starts what is to be
+ * started at boot. */
+void reconcile_start(struct netd *d);
+/* HUP: definitions that were put on disk meanwhile; networks to be started that are not. */
+void reconcile_reload(struct netd *d);
+
+/* Queues a check of the network against the kernel, unless it is held, inactive, or one waits. */
+void reconcile_check(struct netd *d, struct network *net);

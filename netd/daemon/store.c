@@ -350,6 +350,8 @@ static struct net_def *load_def(const char *path, const char *file, const char *
 		       def->name);
 		return NULL;
 	}
+	for (size_t i = 0; i < def->n_warnings; i++)
+		nd_log(LOG_WARNING, def->name, "%s/%s: %s", path, file, def->warnings[i]);
 	return nd_take_ptr(&def);
 }
 
@@ -398,10 +400,36 @@ void store_load(struct store *s, const struct store_loader *loader)
 {
 	struct load load = { s, loader };
 
+	if (loader->definition)
+		each_file(s->networks_fd, s->paths->networks, load_definition, &load);
+	if (loader->live)
+		each_file(s->live_fd, s->paths->live, load_live, &load);
+}
+
+/* Links to definitions that are gone. */
+static void sweep_links(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_LNK && faccessat(dir_fd, entry->d_name, F_OK, 0) < 0 &&
+		    errno == ENOENT)
+			(void)unlinkat(dir_fd, entry->d_name, 0);	/* harmless where it stays */
+	closedir(dir);
+}
+
+void store_sweep(struct store *s)
+{
 	file_sweep(s->networks_fd);
 	file_sweep(s->live_fd);
-	each_file(s->networks_fd, s->paths->networks, load_definition, &load);
-	each_file(s->live_fd, s->paths->live, load_live, &load);
+	sweep_links(s->autostart_fd);
 }
 
 struct load_ports {

@@ -51,7 +51,10 @@ struct store_loader {
 	void (*live)(void *arg, struct net_def *def);
 };
 
+/* Either callback may be NULL: then those documents are not read. */
 void store_load(struct store *s, const struct store_loader *loader);
+/* Removes what a crash left of half-written files. Before anything is written. */
+void store_sweep(struct store *s);
 void store_load_ports(struct store *s, const struct nd_uuid *net,
 		      void (*port)(void *arg, struct port_def *def, const struct port_state *state),
 		      void *arg);
