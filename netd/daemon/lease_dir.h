@@ -13,7 +13,7 @@
 
 struct lease_dirs;
 
-/* root: made when it is not there (mode 0711). uids: uid_first .. uid_first + n_uids - 1. */
+/* root: made when it is not there (mode 0700). uids: uid_first .. uid_first + n_uids - 1. */
 int lease_dirs_new(const char *root, uid_t uid_first, uint32_t n_uids, struct lease_dirs **out,
 		   struct nd_error *err);
 void lease_dirs_free(struct lease_dirs *d);

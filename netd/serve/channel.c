@@ -186,7 +186,7 @@ static int enqueue(struct channel *c, uint16_t type, uint32_t serial, const void
 	struct outgoing *o;
 	int r;
 
-	if (c->queued + len > c->queue_max)
+	if (c->queued && c->queued + len > c->queue_max)
 		return -ENOBUFS;
 	o = calloc(1, sizeof(*o) + len);
 	if (!o)

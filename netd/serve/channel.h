@@ -42,8 +42,6 @@ enum channel_type {
 	CHANNEL_CONFIG,
 	CHANNEL_UPSTREAMS,
 	CHANNEL_PORTS,
-	CHANNEL_LEASE_RELEASE,
-	CHANNEL_LEASES_GET,
 	CHANNEL_LEASES,
 	CHANNEL_LEASE_EVENT,
 	CHANNEL_STATS_GET,
@@ -70,8 +68,8 @@ int channel_fd(const struct channel *c);
 
 /*
  * Queues a message and sends what the socket takes now. The bytes are copied. fds (borrowed) go
- * with the first packet. -ENOBUFS when more than queue_max bytes would wait, -EMSGSIZE for a
- * body above CHANNEL_BODY_MAX, or what sendmsg said.
+ * with the first packet. -ENOBUFS when more than queue_max bytes would wait (one message always
+ * may), -EMSGSIZE for a body above CHANNEL_BODY_MAX, or what sendmsg said.
  */
 int channel_send(struct channel *c, enum channel_type type, uint32_t serial, const void *body,
 		 size_t len, const int *fds, size_t n_fds);

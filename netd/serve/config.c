@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netd/serve/message.h"
 #include "netd/serve/wire.h"
 
 /* Far above what a document of the greatest size can hold; a bound for what is allocated. */
@@ -316,6 +317,22 @@ int serve_config_bytes(const struct serve_config *c, uint8_t **bytes_out, size_t
 		return 0;
 	}
 	return -E2BIG;
+}
+
+uint64_t serve_config_sockets_digest(const struct serve_config *c)
+{
+	uint8_t bytes[4096];
+	struct wr w = wr_init(bytes, sizeof(bytes));
+
+	wire_put_string(&w, c->bridge);
+	wr_u32(&w, (uint32_t)c->ifindex);
+	wire_put_mac(&w, &c->mac);
+	wr_u32(&w, c->uid);
+	wr_u8(&w, c->dhcp.enabled);
+	wr_u8(&w, c->dns.enabled);
+	for (size_t i = 0; i < c->n_addresses; i++)
+		wire_put_ip(&w, &c->addresses[i]);
+	return serve_digest(bytes, wr_len(&w));
 }
 
 bool serve_config_equal(const struct serve_config *a, const struct serve_config *b)

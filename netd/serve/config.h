@@ -41,6 +41,10 @@ bool serve_config_equal(const struct serve_config *a, const struct serve_config 
 /* The encoded configuration in memory of its own; the caller frees it. 0, -ENOMEM or -E2BIG. */
 int serve_config_bytes(const struct serve_config *c, uint8_t **bytes_out, size_t *len_out);
 
+/* Of what the server's sockets and identity were made from: two configurations with the same
+ * digest can follow each other in one server, others need a fresh one. */
+uint64_t serve_config_sockets_digest(const struct serve_config *c);
+
 void serve_config_encode(const struct serve_config *c, struct wr *w);
 /* Bounded; -EBADMSG when r is not one whole configuration. */
 int serve_config_decode(struct rd *r, struct serve_config **out);

@@ -17,8 +17,8 @@ void serve_hello_encode(const struct serve_hello *h, struct wr *w)
 {
 	wire_put_string(w, h->build);
 	wr_bytes(w, h->uuid.bytes, sizeof(h->uuid.bytes));
-	wr_u32(w, (uint32_t)h->ifindex);
 	wr_u64(w, h->config_digest);
+	wr_u64(w, h->sockets_digest);
 }
 
 int serve_hello_decode(struct rd *r, struct serve_hello *out)
@@ -27,8 +27,8 @@ int serve_hello_decode(struct rd *r, struct serve_hello *out)
 
 	wire_get_text(r, h.build, sizeof(h.build));
 	rd_copy(r, h.uuid.bytes, sizeof(h.uuid.bytes));
-	h.ifindex = (int32_t)rd_u32(r);
 	h.config_digest = rd_u64(r);
+	h.sockets_digest = rd_u64(r);
 	if (whole(r) < 0)
 		return -EBADMSG;
 	*out = h;
@@ -43,6 +43,26 @@ uint64_t serve_digest(const void *bytes, size_t len)
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ at[i]) * 0x100000001b3;
 	return h;
+}
+
+void serve_start_encode(const struct serve_start *s, struct wr *w)
+{
+	wr_u8(w, s->packet);
+	wr_u16(w, s->n_udp);
+	wr_u16(w, s->n_tcp);
+}
+
+int serve_start_decode(struct rd *r, struct serve_start *out)
+{
+	struct serve_start s;
+
+	s.packet = rd_u8(r);
+	s.n_udp = rd_u16(r);
+	s.n_tcp = rd_u16(r);
+	if (r->bad)
+		return -EBADMSG;
+	*out = s;
+	return 0;
 }
 
 void serve_lease_encode(const struct serve_lease *l, struct wr *w)

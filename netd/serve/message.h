@@ -16,8 +16,8 @@
 struct serve_hello {
 	char build[64];			/* netd's version, for the log */
 	struct nd_uuid uuid;		/* null: a spare */
-	int32_t ifindex;		/* of the bridge that its sockets are on */
 	uint64_t config_digest;		/* serve_digest() of the configuration's bytes in force */
+	uint64_t sockets_digest;	/* see serve_config_sockets_digest() */
 };
 
 void serve_hello_encode(const struct serve_hello *h, struct wr *w);
@@ -25,6 +25,17 @@ int serve_hello_decode(struct rd *r, struct serve_hello *out);
 
 /* FNV-1a, 64 bits: tells whether a server has this configuration already. Not a secret. */
 uint64_t serve_digest(const void *bytes, size_t len);
+
+/* In front of the configuration in START: which descriptors came with it, in this order: the
+ * listening socket, the packet socket, DNS over UDP, DNS over TCP. */
+struct serve_start {
+	bool packet;
+	uint16_t n_udp, n_tcp;
+};
+
+void serve_start_encode(const struct serve_start *s, struct wr *w);
+/* Leaves r at the configuration. */
+int serve_start_decode(struct rd *r, struct serve_start *out);
 
 /* A lease as the API shows it. */
 struct serve_lease {
@@ -42,12 +53,12 @@ struct serve_lease {
 
 enum serve_lease_change {
 	SERVE_LEASE_ADDED = 1,
-	SERVE_LEASE_RENEWED,
+	SERVE_LEASE_CHANGED,		/* renewed, or another name or client-id */
 	SERVE_LEASE_REMOVED,
 };
 
 void serve_lease_encode(const struct serve_lease *l, struct wr *w);
-/* Reads one of several: does not ask for the end. */
+/* Reads one of the many in LEASES, which has nothing else: does not ask for the end. */
 int serve_lease_decode(struct rd *r, struct serve_lease *out);
 
 void serve_lease_event_encode(enum serve_lease_change change, const struct serve_lease *l,

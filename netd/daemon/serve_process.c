@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/serve_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "netd/base/effect.h"
+#include "netd/base/log.h"
+#include "netd/serve/fds.h"
+
+#define MESSAGES_PER_TURN 64
+
+struct serve_process {
+	pid_t pid;
+	int pidfd;
+	struct channel *channel;
+	bool writable_wanted, channel_ended;
+	struct serve_process_hooks hooks;
+	void *arg;
+	sd_event *event;
+	sd_event_source *channel_source, *pidfd_source;
+	bool *freed;			/* set when the process is freed in one of its callbacks */
+};
+
+void serve_process_free(struct serve_process *p)
+{
+	if (!p)
+		return;
+	if (p->freed)
+		*p->freed = true;
+	sd_event_source_disable_unref(p->channel_source);
+	sd_event_source_disable_unref(p->pidfd_source);
+	channel_free(p->channel);
+	if (p->pidfd >= 0)
+		close(p->pidfd);
+	free(p);
+}
+
+void serve_process_set_owner(struct serve_process *p, const struct serve_process_hooks *hooks,
+			     void *arg)
+{
+	p->hooks = *hooks;
+	p->arg = arg;
+}
+
+pid_t serve_process_pid(const struct serve_process *p)
+{
+	return p->pid;
+}
+
+/* How it ended, as far as its parent can tell; an earlier netd's child is not ours to ask. */
+static void end_describe(struct serve_process *p, char *to, size_t size)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		snprintf(to, size, "ended");
+	else if (info.si_code == CLD_EXITED)
+		snprintf(to, size, "exited with status %d", info.si_status);
+	else if (info.si_status == SIGSYS)
+		snprintf(to, size, "was killed by its system call filter");
+	else
+		snprintf(to, size, "was killed by signal %d (%s)", info.si_status,
+			 strsignal(info.si_status));
+}
+
+static int on_pidfd(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct serve_process *p = arg;
+	char why[128];
+
+	end_describe(p, why, sizeof(why));
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);	/* cannot fail */
+	p->hooks.gone(p->arg, p, why);
+	return 0;
+}
+
+/* The channel is of no use any more; only the end is waited for now. */
+static void channel_end(struct serve_process *p)
+{
+	p->channel_ended = true;
+	p->channel_source = sd_event_source_disable_unref(p->channel_source);
+}
+
+static void channel_watch(struct serve_process *p)
+{
+	bool want = channel_waiting(p->channel);
+
+	if (p->channel_ended || want == p->writable_wanted)
+		return;
+	if (sd_event_source_set_io_events(p->channel_source, EPOLLIN | (want ? EPOLLOUT : 0)) >= 0)
+		p->writable_wanted = want;
+}
+
+/* Whoever breaks the protocol, or hangs up without ending, is ended. */
+static void channel_broken(struct serve_process *p, int error)
+{
+	channel_end(p);
+	if (error != -EPIPE)
+		nd_log(LOG_WARNING, NULL, "netd-serve (pid %d): %s on its channel", p->pid,
+		       strerror(-error));
+	serve_process_kill(p);
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct serve_process *p = arg;
+	bool freed = false;
+	int r = 0;
+
+	if (events & EPOLLOUT)
+		r = channel_flush(p->channel);
+	for (int i = 0; i < MESSAGES_PER_TURN && r >= 0; i++) {
+		struct channel_message m;
+
+		r = channel_receive(p->channel, &m);
+		if (r == 1) {
+			p->freed = &freed;
+			p->hooks.message(p->arg, p, &m);
+			if (freed)
+				return 0;
+			p->freed = NULL;
+			if (p->channel_ended)
+				return 0;
+		}
+	}
+	if (r < 0 && r != -EAGAIN)
+		channel_broken(p, r);
+	else
+		channel_watch(p);
+	return 0;
+}
+
+int serve_process_send(struct serve_process *p, enum channel_type type, uint32_t serial,
+		       const void *body, size_t len, const int *fds, size_t n_fds)
+{
+	int r = p->channel_ended ? -EPIPE : channel_send(p->channel, type, serial, body, len, fds,
+							 n_fds);
+
+	if (r == 0)
+		channel_watch(p);
+	return r;
+}
+
+void serve_process_kill(struct serve_process *p)
+{
+	channel_end(p);
+	/* ESRCH: it is dead already, and `gone` is on its way. */
+	(void)syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+}
+
+/* Puts channel and pidfd into the loop. p owns both already. */
+static int process_watch(struct serve_process *p, struct nd_error *err)
+{
+	int r;
+
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0)
+		return nd_error_sys(err, errno, "cannot watch netd-serve (pid %d)", p->pid);
+	r = sd_event_add_io(p->event, &p->channel_source, channel_fd(p->channel), EPOLLIN,
+			    on_channel, p);
+	if (r >= 0)
+		r = sd_event_add_io(p->event, &p->pidfd_source, p->pidfd, EPOLLIN, on_pidfd, p);
+	/* What it said last is read before its end is noticed. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(p->pidfd_source, SD_EVENT_PRIORITY_NORMAL + 1);
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot watch netd-serve (pid %d)", p->pid);
+	return 0;
+}
+
+static struct serve_process *process_new(sd_event *event, int fd,
+					 const struct serve_process_hooks *hooks, void *arg)
+{
+	struct serve_process *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->channel = channel_new(fd);
+	if (!p || !p->channel) {
+		close(fd);
+		free(p);
+		return NULL;
+	}
+	p->pidfd = -1;
+	p->event = event;
+	p->hooks = *hooks;
+	p->arg = arg;
+	return p;
+}
+
+/* Nothing of netd reaches the child but stderr and the channel: descriptors, signal mask and
+ * handlers, environment and terminal stay behind. */
+static int child_start(const char *program, const char *lease_dir, int channel_fd, pid_t *pid_out)
+{
+	char *const argv[] = { (char *)program, (char *)lease_dir,
+			       nd_log_enabled(LOG_DEBUG) ? (char *)"--debug" : NULL, NULL };
+	char *const no_environment[] = { NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	if (posix_spawn_file_actions_init(&files) != 0)
+		return -ENOMEM;
+	if (posix_spawnattr_init(&attr) != 0) {
+		posix_spawn_file_actions_destroy(&files);
+		return -ENOMEM;
+	}
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+				 POSIX_SPAWN_SETSID);
+	r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&files, 0, 1);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&files, channel_fd, FD_CHANNEL);
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(&files, FD_CHANNEL + 1);
+	if (r == 0)
+		r = posix_spawn(pid_out, program, &files, &attr, argv, no_environment);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
+	return -r;
+}
+
+int serve_process_spawn(sd_event *event, const char *program, const char *lease_dir,
+			const struct serve_process_hooks *hooks, void *arg,
+			struct serve_process **out, struct nd_error *err)
+{
+	ND_AUTO(serve_process_free) struct serve_process *p = NULL;
+	int ends[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return nd_error_sys(err, errno, "cannot make a channel to netd-serve");
+	p = process_new(event, ends[0], hooks, arg);
+	r = p ? nd_effect(ND_EFFECT_PROCESS, "spawn netd-serve") : -ENOMEM;
+	if (r == 0)
+		r = child_start(program, lease_dir, ends[1], &p->pid);
+	close(ends[1]);
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot start '%s'", program);
+	r = process_watch(p, err);
+	if (r < 0) {
+		(void)kill(p->pid, SIGKILL);	/* our own child, not reaped yet */
+		(void)waitpid(p->pid, NULL, 0);
+		return r;
+	}
+	*out = nd_take_ptr(&p);
+	return 0;
+}
+
+int serve_process_adopt(sd_event *event, int fd, uid_t uid,
+			const struct serve_process_hooks *hooks, void *arg,
+			struct serve_process **out, struct nd_error *err)
+{
+	ND_AUTO(serve_process_free) struct serve_process *p = process_new(event, fd, hooks, arg);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int r;
+
+	if (!p)
+		return nd_error_nomem(err);
+	/* The kernel noted these when the server called listen(), after it had become uid. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return nd_error_sys(err, errno, "cannot tell who serves");
+	if (peer.pid <= 0 || peer.uid == 0 || (uid != (uid_t)-1 && peer.uid != uid))
+		return nd_error_set(err, ND_ERR_INTERNAL, "process %d with uid %u listens in the "
+				    "place of a server with uid %u", peer.pid, peer.uid, uid);
+	p->pid = peer.pid;
+	r = process_watch(p, err);
+	if (r < 0)
+		return r;
+	*out = nd_take_ptr(&p);
+	return 0;
+}
