@@ -16,21 +16,13 @@ void *change_new_sized(struct netd *d, size_t size, change_done done, void *arg,
 		       struct nd_error *err)
 {
 	struct change *c = calloc(1, size);
-	const struct dns_upstream *list;
 
 	if (!c) {
 		nd_error_nomem(err);
 		return NULL;
 	}
 	*c = (struct change){ .netd = d, .done = done, .arg = arg };
-	list = host_dns_upstreams(d->host_dns, &c->n_upstreams);
-	c->upstreams = calloc(c->n_upstreams + 1, sizeof(*c->upstreams));
-	if (!c->upstreams) {
-		change_free(c);
-		nd_error_nomem(err);
-		return NULL;
-	}
-	memcpy(c->upstreams, list, c->n_upstreams * sizeof(*list));
+	c->names = host_dns_get(d->host_dns);
 	return c;
 }
 
@@ -42,7 +34,7 @@ void change_free(struct change *c)
 	net_def_free(c->live);
 	if (!c->facts_shared)
 		host_facts_free(c->facts);
-	free(c->upstreams);
+	host_names_unref(c->names);
 	port_free(c->add);
 	for (size_t i = 0; i < c->n_tap_fds; i++)
 		close(c->tap_fds[i]);
@@ -128,7 +120,8 @@ int change_compile(struct change *c, const struct net_def *def, struct nd_error 
 	ND_AUTO(free) struct compile_port *ports = calloc(net->n_ports + 1, sizeof(*ports));
 	struct compile_input in = {
 		.def = def, .facts = c->facts, .ports = ports,
-		.upstreams = c->upstreams, .n_upstreams = c->n_upstreams,
+		.upstreams = c->names->upstreams, .n_upstreams = c->names->n_upstreams,
+		.host_records = c->names->records, .n_host_records = c->names->n_records,
 		.serve_uid = c->netd->config.serve_uid_base, .foreign_port = c->foreign_port,
 	};
 	int r = 0;

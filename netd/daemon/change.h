@@ -16,8 +16,7 @@ struct change {
 	bool facts_shared;		/* somebody else's, who lives longer */
 	bool dry;			/* only looks: makes no lease folder */
 	bool foreign_port;		/* see struct compile_input */
-	struct dns_upstream *upstreams;	/* the host's resolvers when the operation began */
-	size_t n_upstreams;
+	struct host_names *names;	/* the host's resolvers and names when the operation began */
 	struct plan *plan;		/* becomes the network's applied plan */
 	struct serve_config *serve;
 	struct port *add;		/* port of the operation, not in the network's list yet */

@@ -9,13 +9,9 @@
 #include "netd/daemon/listen.h"
 #include "netd/daemon/reconcile.h"
 
-static void on_resolvers(void *arg)
+static void on_host_names(void *arg)
 {
-	struct netd *d = arg;
-	size_t n;
-	const struct dns_upstream *list = host_dns_upstreams(d->host_dns, &n);
-
-	servers_set_upstreams(d->servers, list, n);
+	reconcile_follow_host(arg);
 }
 
 static void on_session_closed(void *context, struct rpc_session *session)
@@ -87,7 +83,7 @@ static int new_parts(struct netd *d, struct nd_error *err)
 	d->events = events_new();
 	if (!d->events)
 		return nd_error_nomem(err);
-	r = host_dns_new(d->event, &d->paths, on_resolvers, d, &d->host_dns, err);
+	r = host_dns_new(d->event, &d->paths, on_host_names, d, &d->host_dns, err);
 	if (r == 0)
 		r = new_servers(d, err);
 	return r < 0 ? r : new_rpc(d, err);

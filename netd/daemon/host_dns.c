@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 
+#include "netd/base/array.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/file.h"
@@ -19,8 +20,7 @@ struct host_dns {
 	void (*changed)(void *arg);
 	void *arg;
 	sd_event_source *watches[2], *timer;
-	struct dns_upstream list[HOST_DNS_MAX];
-	size_t n;
+	struct host_names *names;
 };
 
 static bool is_loopback(const struct nd_ip *ip)
@@ -60,44 +60,154 @@ size_t resolv_conf_parse(const char *text, struct dns_upstream *list, size_t *n)
 	return real;
 }
 
-static bool read_list(struct host_dns *h)
+/* The words of a hosts line after the address. */
+static int add_names(struct dns_host_record *record, char *rest)
 {
-	struct dns_upstream list[HOST_DNS_MAX], real[HOST_DNS_MAX];
-	size_t n = 0, n_real = 0;
+	char *word;
+
+	while ((word = strsep(&rest, " \t\r"))) {
+		char **slot;
+
+		if (!*word)
+			continue;
+		slot = nd_array_add(record->names, record->n_names);
+		if (!slot)
+			return -ENOMEM;
+		*slot = strdup(word);
+		if (!*slot)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int hosts_parse(const char *text, struct host_names *names)
+{
+	ND_AUTO(free) char *copy = strdup(text);
+	char *rest = copy, *line;
+
+	if (!copy)
+		return -ENOMEM;
+	while ((line = strsep(&rest, "\n")) && names->n_records < HOST_RECORDS_MAX) {
+		struct dns_host_record *record;
+		char *word;
+		struct nd_ip ip;
+
+		line[strcspn(line, "#")] = '\0';
+		line += strspn(line, " \t");
+		word = strsep(&line, " \t");
+		/* a guest's own loopback is not the host's */
+		if (!line || !nd_ip_parse(word, &ip) || is_loopback(&ip))
+			continue;
+		record = nd_array_add(names->records, names->n_records);
+		if (!record)
+			return -ENOMEM;
+		record->ip = ip;
+		if (add_names(record, line) < 0)
+			return -ENOMEM;
+		if (!record->n_names)
+			names->n_records--;	/* an address alone: nothing was allocated for it */
+	}
+	return 0;
+}
+
+void host_names_unref(struct host_names *n)
+{
+	if (!n || --n->refs)
+		return;
+	for (size_t i = 0; i < n->n_records; i++) {
+		for (size_t k = 0; k < n->records[i].n_names; k++)
+			free(n->records[i].names[k]);
+		free(n->records[i].names);
+	}
+	free(n->records);
+	free(n->upstreams);
+	free(n);
+}
+
+struct host_names *host_dns_get(struct host_dns *h)
+{
+	h->names->refs++;
+	return h->names;
+}
+
+static bool same_records(const struct dns_host_record *a, const struct dns_host_record *b)
+{
+	if (!nd_ip_equal(&a->ip, &b->ip) || a->n_names != b->n_names)
+		return false;
+	for (size_t i = 0; i < a->n_names; i++)
+		if (!nd_streq(a->names[i], b->names[i]))
+			return false;
+	return true;
+}
+
+static bool same_names(const struct host_names *a, const struct host_names *b)
+{
+	if (a->n_upstreams != b->n_upstreams || a->n_records != b->n_records)
+		return false;
+	for (size_t i = 0; i < a->n_upstreams; i++)
+		if (!nd_ip_equal(&a->upstreams[i].addr, &b->upstreams[i].addr))
+			return false;
+	for (size_t i = 0; i < a->n_records; i++)
+		if (!same_records(&a->records[i], &b->records[i]))
+			return false;
+	return true;
+}
+
+/* What cannot be read counts as empty: a host may have no resolvers. */
+static char *read_text(const char *path)
+{
 	char *text = NULL;
-	bool same;
 
-	memset(list, 0, sizeof(list));
-	memset(real, 0, sizeof(real));
-	if (file_read(AT_FDCWD, h->paths->resolv_conf, 1 << 20, &text, NULL) == 0) {
-		size_t usable = resolv_conf_parse(text, list, &n);
+	return file_read(AT_FDCWD, path, 1 << 20, &text, NULL) == 0 ? text : NULL;
+}
 
-		free(text);
-		if (n && !usable && file_read(AT_FDCWD, h->paths->resolved_conf, 1 << 20, &text, NULL) == 0) {
-			resolv_conf_parse(text, real, &n_real);
-			free(text);
-		}
-	}
-	if (n_real) {
-		memcpy(list, real, sizeof(list));
-		n = n_real;
-	}
-	same = n == h->n;
-	for (size_t i = 0; same && i < n; i++)
-		same = nd_ip_equal(&list[i].addr, &h->list[i].addr);
-	memcpy(h->list, list, sizeof(list));
-	h->n = n;
-	return !same;
+static void read_upstreams(const struct paths *paths, struct host_names *names)
+{
+	ND_AUTO(free) char *text = read_text(paths->resolv_conf);
+	ND_AUTO(free) char *real = NULL;
+
+	if (!text || resolv_conf_parse(text, names->upstreams, &names->n_upstreams) ||
+	    !names->n_upstreams)
+		return;
+	real = read_text(paths->resolved_conf);
+	if (!real)
+		return;		/* a resolver of the host's own, on loopback: of no use to a server */
+	names->n_upstreams = 0;
+	(void)resolv_conf_parse(real, names->upstreams, &names->n_upstreams);	/* all are taken */
+}
+
+static struct host_names *read_names(const struct paths *paths)
+{
+	ND_AUTO(host_names_unref) struct host_names *names = calloc(1, sizeof(*names));
+	ND_AUTO(free) char *hosts = NULL;
+
+	if (!names)
+		return NULL;
+	names->refs = 1;
+	names->upstreams = calloc(HOST_DNS_MAX, sizeof(*names->upstreams));
+	if (!names->upstreams)
+		return NULL;
+	read_upstreams(paths, names);
+	hosts = read_text(paths->hosts);
+	if (hosts && hosts_parse(hosts, names) < 0)
+		return NULL;
+	return nd_take_ptr(&names);
 }
 
 static int on_settled(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct host_dns *h = arg;
+	struct host_names *names = read_names(h->paths);
 
-	if (read_list(h)) {
-		nd_log(LOG_INFO, NULL, "the host's resolvers changed: %zu now", h->n);
-		h->changed(h->arg);
+	if (!names || same_names(names, h->names)) {
+		host_names_unref(names);
+		return 0;
 	}
+	nd_log(LOG_INFO, NULL, "the host's resolvers or names changed: %zu resolvers, %zu names now",
+	       names->n_upstreams, names->n_records);
+	host_names_unref(h->names);
+	h->names = names;
+	h->changed(h->arg);
 	return 0;
 }
 
@@ -106,7 +216,7 @@ static int on_change(sd_event_source *source, const struct inotify_event *event,
 {
 	struct host_dns *h = arg;
 
-	if (event->len && !nd_streq(event->name, "resolv.conf"))
+	if (event->len && !nd_streq(event->name, "resolv.conf") && !nd_streq(event->name, "hosts"))
 		return 0;
 	(void)sd_event_source_set_time_relative(h->timer, SETTLE_US);	/* the next change retries */
 	(void)sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
@@ -144,7 +254,9 @@ int host_dns_new(sd_event *event, const struct paths *paths, void (*changed)(voi
 		return nd_error_sys(err, -r, "cannot make a timer");
 	watch_dir_of(h, paths->resolv_conf, &h->watches[0]);
 	watch_dir_of(h, paths->resolved_conf, &h->watches[1]);
-	(void)read_list(h);
+	h->names = read_names(paths);
+	if (!h->names)
+		return nd_error_nomem(err);
 	*out = nd_take_ptr(&h);
 	return 0;
 }
@@ -156,11 +268,6 @@ void host_dns_free(struct host_dns *h)
 	for (size_t i = 0; i < ND_COUNT(h->watches); i++)
 		sd_event_source_disable_unref(h->watches[i]);
 	sd_event_source_disable_unref(h->timer);
+	host_names_unref(h->names);
 	free(h);
-}
-
-const struct dns_upstream *host_dns_upstreams(const struct host_dns *h, size_t *n_out)
-{
-	*n_out = h->n;
-	return h->list;
 }

@@ -298,6 +298,47 @@ void reconcile_check(struct netd *d, struct network *net)
 		check(d, net, false);
 }
 
+/* ---- following the host's resolvers and names ---- */
+
+static int follow_wanted(struct operation *op, struct nd_error *err)
+{
+	return op->net->live ? 0 : nd_error_set(err, ND_ERR_OPERATION_INVALID, "not active");
+}
+
+static int follow_server(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	servers_update(c->netd->servers, nd_take_ptr(&c->serve), server_told, op);
+	return OP_WAIT;
+}
+
+static const struct op_step follow_steps[] = {
+	{ "checking", false, follow_wanted, NULL },
+	{ "changing rules", true, change_replan, change_replan_undo },
+	{ "telling the server", false, follow_server, NULL },
+	{ "committing", false, check_commit, NULL },
+};
+
+static void follow_end(struct operation *op)
+{
+	if (op->result < 0 && op->err.kind != ND_ERR_OPERATION_INVALID)
+		nd_log(LOG_ERR, op->net->name, "cannot follow the host's resolvers: %s", op->err.text);
+	change_end(change_of(op));
+}
+
+void reconcile_follow_host(struct netd *d)
+{
+	struct network *net;
+
+	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
+		struct change *c = net->live ? change_new(d, NULL, NULL, NULL) : NULL;
+
+		if (c)
+			change_start(c, net, follow_steps, ND_COUNT(follow_steps), follow_end);
+	}
+}
+
 /* ---- start and reload ---- */
 
 static void autostarted(void *arg, struct network *net, const struct nd_error *err)

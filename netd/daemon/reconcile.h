@@ -17,3 +17,5 @@ void reconcile_reload(struct netd *d);
 
 /* Queues a check of the network against the kernel, unless it is held, inactive, or one waits. */
 void reconcile_check(struct netd *d, struct network *net);
+/* The host's resolvers or names changed: every server is told, and may reach the new ones. */
+void reconcile_follow_host(struct netd *d);

@@ -75,6 +75,22 @@ START_TEST(loopback_resolvers_are_told_from_real_ones)
 }
 END_TEST
 
+START_TEST(hosts_are_read_without_loopback_and_empty_lines)
+{
+	struct host_names *names = calloc(1, sizeof(*names));
+
+	names->refs = 1;
+	ck_assert_int_eq(hosts_parse("127.0.0.1 localhost\n::1 ip6-localhost\n#192.0.2.9 no\n"
+				     "192.0.2.1\tone  one.example # first\n192.0.2.2\n192.0.2.3 \n"
+				     "  2001:db8::4 four\nnonsense x\n", names), 0);
+	ck_assert_uint_eq(names->n_records, 2);
+	ck_assert_uint_eq(names->records[0].n_names, 2);
+	ck_assert_str_eq(names->records[0].names[1], "one.example");
+	ck_assert_str_eq(names->records[1].names[0], "four");
+	host_names_unref(names);
+}
+END_TEST
+
 /* ---- files ---- */
 
 static void make_root(void)
@@ -429,6 +445,7 @@ int main(void)
 	tcase_add_test(t, an_unknown_key_is_refused_with_its_line);
 	tcase_add_test(t, bad_values_are_refused);
 	tcase_add_test(t, loopback_resolvers_are_told_from_real_ones);
+	tcase_add_test(t, hosts_are_read_without_loopback_and_empty_lines);
 	tcase_add_checked_fixture(f, make_root, remove_root);
 	tcase_add_test(f, a_file_is_replaced_whole_and_leaves_nothing_else);
 	tcase_add_test(f, definitions_and_live_state_come_back_as_they_were_written);
