@@ -25,6 +25,8 @@ struct compile_input {
 	uid_t serve_uid;
 	const struct dns_upstream *upstreams;	/* the host's resolvers */
 	size_t n_upstreams;
+	const struct dns_host_record *host_records;	/* the host's own hosts file, served too */
+	size_t n_host_records;
 	bool foreign_port;	/* the bridge has a port that is not a TAP of netd: kernel STP runs */
 };
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fair.h -- whose turn it is: each client's share of memory and of the questions under way
+ *
+ * A client may hold as much as is still free: alone it gets half of everything, of k greedy clients
+ * each gets 1/(k+1), and there is always something left for one that asks little (the dynamic
+ * thresholds of Choudhury and Hahne, 1998). Clients with waiting items take turns.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "netd/base/addr.h"
+
+struct dns_fair;
+struct dns_fair_client;
+
+/* Stands first in what waits for its turn. */
+struct dns_fair_item {
+	struct dns_fair_item *next, *prev;
+	struct dns_fair_client *client;		/* who has it queued or under way */
+	bool queued, active;
+};
+
+/* NULL when memory runs out. */
+struct dns_fair *dns_fair_new(size_t max_bytes, size_t max_active);
+void dns_fair_free(struct dns_fair *f);		/* NULL is fine */
+
+/* Charges bytes to the client at this address. NULL when that is over its share (or there is no
+ * memory). Every charge is taken back with dns_fair_release(). */
+struct dns_fair_client *dns_fair_charge(struct dns_fair *f, const struct nd_ip *address,
+					size_t bytes);
+void dns_fair_release(struct dns_fair *f, struct dns_fair_client *client, size_t bytes);
+
+/* Puts an item at the end of a client's queue; the client must have a charge as long as the item is in. */
+void dns_fair_push(struct dns_fair *f, struct dns_fair_client *client, struct dns_fair_item *item);
+/* Takes the next item whose client may have one more under way, or NULL. */
+struct dns_fair_item *dns_fair_next(struct dns_fair *f);
+/* True when dns_fair_next() would give one. */
+bool dns_fair_ready(const struct dns_fair *f);
+/* The item is over, whether it was queued or under way. */
+void dns_fair_done(struct dns_fair *f, struct dns_fair_item *item);

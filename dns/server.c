@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dns/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dns/answer.h"
+#include "dns/forwarder.h"
+#include "dns/loop.h"
+#include "dns/tcp.h"
+#include "netd/base/log.h"
+
+#define CACHE_BYTES (1024 * 1024)
+#define BATCH 64
+#define BATCHES_PER_ROUND 8	/* of one socket, then the others have their turn */
+
+struct udp_socket {
+	struct dns_watch watch;
+	struct dns_server *server;
+	struct udp_socket *next;
+};
+
+/* One recvmmsg() and sendmmsg() at a time: replies are made where the queries came in. */
+struct batch {
+	struct mmsghdr in[BATCH], out[BATCH];
+	struct iovec in_at[BATCH], out_at[BATCH];
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} from[BATCH];
+	uint8_t packets[BATCH][DNS_UDP_MAX];
+};
+
+struct dns_server {
+	char *network;
+	struct dns_loop loop;
+	struct dns_answerer answerer;
+	struct dns_counters counters;
+	struct dns_cache *cache;
+	struct dns_forwarder *forwarder;
+	struct dns_tcp *tcp;
+	struct udp_socket *udp;
+	uint64_t now_ms;	/* of the present or last call */
+	struct batch *batch;
+	uint8_t scratch[DNS_MESSAGE_MAX];
+};
+
+static bool is_udp_channel(const struct dns_asker *asker)
+{
+	return asker->stream_limit == 0;
+}
+
+/* A late reply: the forwarder has the answer. */
+static void forward_done(void *context, const struct dns_waiter *w, const struct dns_body *body)
+{
+	struct dns_server *s = context;
+	const struct udp_socket *u = w->asker.channel;
+	size_t len = 0;
+
+	if (body) {
+		memcpy(s->scratch, w->packet, w->query.question_end);
+		len = dns_reply_write(s->scratch, dns_reply_limit(&w->asker, &w->query), &w->query,
+				      body);
+		if (s->scratch[2] & DNS_TC >> 8)
+			s->counters.truncated++;
+	}
+	if (!is_udp_channel(&w->asker))
+		dns_tcp_reply(s->tcp, w->asker.channel, body ? s->scratch : NULL, len, s->now_ms);
+	else if (body && sendto(u->watch.fd, s->scratch, len, MSG_DONTWAIT, &w->asker.address.any,
+				w->asker.address_len) < 0)
+		s->counters.send_failed++;
+}
+
+static void batch_init(struct batch *b)
+{
+	for (int i = 0; i < BATCH; i++) {
+		b->in_at[i] = (struct iovec){ b->packets[i], DNS_UDP_MAX };
+		b->in[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i],
+						    .msg_namelen = sizeof(b->from[i]),
+						    .msg_iov = &b->in_at[i], .msg_iovlen = 1 };
+		b->out[i].msg_hdr = (struct msghdr){ .msg_iov = &b->out_at[i], .msg_iovlen = 1 };
+	}
+}
+
+/* The length of the reply that stands in the query's place now, or 0. */
+static size_t handle_datagram(struct udp_socket *u, struct batch *b, int i, uint64_t now_ms)
+{
+	struct dns_server *s = u->server;
+	const struct msghdr *m = &b->in[i].msg_hdr;
+	size_t len = b->in[i].msg_len;
+	struct dns_asker asker;
+
+	asker.channel = u;
+	asker.stream_limit = 0;
+	asker.address_len = m->msg_namelen;
+	if (b->from[i].any.sa_family == AF_INET) {
+		asker.client = nd_ip_from4(b->from[i].v4.sin_addr);
+		asker.address.v4 = b->from[i].v4;
+	} else {
+		asker.client = nd_ip_from6(b->from[i].v6.sin6_addr);
+		asker.address.v6 = b->from[i].v6;
+	}
+	s->counters.queries_udp++;
+	if (m->msg_flags & MSG_TRUNC) {
+		s->counters.malformed++;
+		return 0;
+	}
+	if (dns_answer(&s->answerer, b->packets[i], &len, &asker, now_ms) != DNS_REPLY)
+		return 0;
+	return len;
+}
+
+/* A datagram that cannot be sent must not hold up those behind it. */
+static void batch_send(struct udp_socket *u, struct batch *b, unsigned n)
+{
+	for (unsigned i = 0; i < n;) {
+		int sent = sendmmsg(u->watch.fd, b->out + i, n - i, MSG_DONTWAIT);
+
+		if (sent > 0) {
+			i += (unsigned)sent;
+		} else if (errno != EINTR) {
+			u->server->counters.send_failed++;
+			i++;
+		}
+	}
+}
+
+/* False when the socket had less than a whole batch. */
+static bool batch_handle(struct udp_socket *u, uint64_t now_ms)
+{
+	struct batch *b = u->server->batch;
+	int n = recvmmsg(u->watch.fd, b->in, BATCH, MSG_DONTWAIT, NULL);
+	unsigned n_out = 0;
+
+	for (int i = 0; i < n; i++) {
+		size_t len = handle_datagram(u, b, i, now_ms);
+
+		if (len) {
+			b->out_at[n_out] = (struct iovec){ b->packets[i], len };
+			b->out[n_out].msg_hdr.msg_name = &b->from[i];
+			b->out[n_out].msg_hdr.msg_namelen = b->in[i].msg_hdr.msg_namelen;
+			n_out++;
+		}
+		b->in[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
+	}
+	if (n_out)
+		batch_send(u, b, n_out);
+	return n == BATCH;
+}
+
+static void udp_ready(struct dns_watch *w, uint32_t events, uint64_t now_ms)
+{
+	struct udp_socket *u = (struct udp_socket *)w;
+
+	for (int i = 0; i < BATCHES_PER_ROUND; i++)
+		if (!batch_handle(u, now_ms))
+			return;
+}
+
+/* So that questions are never sent to ourselves. */
+static int own_address_add(struct dns_server *s, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct dns_upstream own;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		return -errno;
+	if (ss.ss_family == AF_INET) {
+		const struct sockaddr_in *sin = (const struct sockaddr_in *)&ss;
+
+		own = (struct dns_upstream){ nd_ip_from4(sin->sin_addr), ntohs(sin->sin_port) };
+	} else {
+		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)&ss;
+
+		own = (struct dns_upstream){ nd_ip_from6(sin6->sin6_addr), ntohs(sin6->sin6_port) };
+	}
+	return dns_forwarder_add_own(s->forwarder, &own);
+}
+
+int dns_server_add_udp(struct dns_server *s, int fd, struct nd_error *err)
+{
+	struct udp_socket *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (!u) {
+		close(fd);
+		return nd_error_nomem(err);
+	}
+	u->watch.fd = fd;
+	u->watch.ready = udp_ready;
+	u->server = s;
+	r = own_address_add(s, fd);
+	if (r == 0)
+		r = dns_loop_add(&s->loop, &u->watch, EPOLLIN);
+	if (r < 0) {
+		close(fd);
+		free(u);
+		return nd_error_sys(err, -r, "cannot watch the DNS server's UDP socket");
+	}
+	u->next = s->udp;
+	s->udp = u;
+	return 0;
+}
+
+int dns_server_add_tcp(struct dns_server *s, int fd, struct nd_error *err)
+{
+	int r = own_address_add(s, fd);
+
+	if (r < 0)
+		close(fd);
+	else
+		r = dns_tcp_listen(s->tcp, fd);
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot watch the DNS server's TCP socket");
+	return 0;
+}
+
+int dns_server_new(const char *network, const struct dns_config *config, uint64_t now_ms,
+		   struct dns_server **out, struct nd_error *err)
+{
+	ND_AUTO(dns_server_free) struct dns_server *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return nd_error_nomem(err);
+	s->now_ms = now_ms;
+	r = dns_loop_init(&s->loop);
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot make the DNS server's epoll set");
+	s->network = strdup(network);
+	s->cache = dns_cache_new(CACHE_BYTES);
+	s->batch = calloc(1, sizeof(*s->batch));
+	s->tcp = dns_tcp_new(&s->loop, &s->answerer, s->scratch);
+	if (!s->network || !s->cache || !s->batch || !s->tcp)
+		return nd_error_nomem(err);
+	s->forwarder = dns_forwarder_new(&s->loop, s->cache, &s->counters, forward_done, s);
+	if (!s->forwarder)
+		return nd_error_nomem(err);
+	batch_init(s->batch);
+	s->answerer = (struct dns_answerer){ .network = s->network, .cache = s->cache,
+					     .forwarder = s->forwarder, .counters = &s->counters };
+	r = dns_server_configure(s, config, now_ms, err);
+	if (r < 0)
+		return r;
+	*out = nd_take_ptr(&s);
+	return 0;
+}
+
+void dns_server_free(struct dns_server *s)
+{
+	if (!s)
+		return;
+	dns_forwarder_free(s->forwarder);
+	dns_tcp_free(s->tcp);
+	while (s->udp) {
+		struct udp_socket *u = s->udp;
+
+		s->udp = u->next;
+		dns_loop_drop(&s->loop, &u->watch);
+	}
+	dns_loop_fini(&s->loop);
+	dns_cache_free(s->cache);
+	dns_zone_free(s->answerer.zone);
+	free(s->answerer.subnets);
+	free(s->batch);
+	free(s->network);
+	free(s);
+}
+
+static int subnets_copy(const struct dns_config *c, struct nd_prefix **out)
+{
+	struct nd_prefix *p = calloc(c->n_subnets ? c->n_subnets : 1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_subnets; i++)
+		p[i] = nd_prefix_masked(&c->subnets[i]);
+	*out = p;
+	return 0;
+}
+
+int dns_server_configure(struct dns_server *s, const struct dns_config *config, uint64_t now_ms,
+			 struct nd_error *err)
+{
+	ND_AUTO(dns_zone_free) struct dns_zone *zone = NULL;
+	ND_AUTO(free) struct nd_prefix *subnets = NULL;
+	int r = dns_zone_new(config, &zone, err);
+
+	s->now_ms = now_ms;
+	if (r < 0)
+		return r;
+	if (s->answerer.zone && dns_zone_lease_copy(zone, s->answerer.zone) < 0)
+		return nd_error_nomem(err);
+	if (subnets_copy(config, &subnets) < 0)
+		return nd_error_nomem(err);
+	r = dns_forwarder_configure(s->forwarder, config, err);
+	if (r < 0)
+		return r;
+	dns_zone_free(s->answerer.zone);
+	free(s->answerer.subnets);
+	s->answerer.zone = nd_take_ptr(&zone);
+	s->answerer.subnets = nd_take_ptr(&subnets);
+	s->answerer.n_subnets = config->n_subnets;
+	return 0;
+}
+
+int dns_server_set_upstreams(struct dns_server *s, const struct dns_upstream *upstreams,
+			     size_t n, struct nd_error *err)
+{
+	return dns_forwarder_set_upstreams(s->forwarder, upstreams, n, err);
+}
+
+enum dns_lease_result dns_server_lease_add(struct dns_server *s, const char *name,
+					   const struct nd_ip *ip, bool configured)
+{
+	static const char *const why[] = {
+		[DNS_LEASE_ADDED] = "registered",
+		[DNS_LEASE_BAD_NAME] = "not a host name",
+		[DNS_LEASE_HOST_NAMED] = "the network's XML names this address otherwise",
+		[DNS_LEASE_NAME_TAKEN] = "the name belongs to another address",
+		[DNS_LEASE_NO_MEMORY] = "out of memory",
+	};
+	enum dns_lease_result r = dns_zone_lease_add(s->answerer.zone, name, ip, configured);
+	char text[ND_IP_STRLEN];
+
+	nd_log(LOG_DEBUG, s->network, "DNS name '%.63s' of lease %s: %s", name,
+	       nd_ip_format(ip, text), why[r]);
+	return r;
+}
+
+void dns_server_lease_remove(struct dns_server *s, const struct nd_ip *ip)
+{
+	dns_zone_lease_remove(s->answerer.zone, ip);
+}
+
+int dns_server_epoll_fd(const struct dns_server *s)
+{
+	return s->loop.epoll_fd;
+}
+
+int dns_server_timeout_ms(const struct dns_server *s, uint64_t now_ms)
+{
+	uint64_t next = dns_forwarder_next_ms(s->forwarder), tcp = dns_tcp_next_ms(s->tcp);
+
+	if (tcp < next)
+		next = tcp;
+	if (next == DNS_NEVER)
+		return -1;
+	return next <= now_ms ? 0 : (int)(next - now_ms);
+}
+
+void dns_server_dispatch(struct dns_server *s, uint64_t now_ms)
+{
+	s->now_ms = now_ms;
+	dns_loop_dispatch(&s->loop, now_ms);
+	dns_forwarder_run(s->forwarder, now_ms);
+	dns_tcp_expire(s->tcp, now_ms);
+	dns_loop_bury(&s->loop);
+}
+
+void dns_server_counters(const struct dns_server *s, struct dns_counters *out)
+{
+	*out = s->counters;
+	out->cache_entries = dns_cache_entries(s->cache);
+	out->cache_bytes = dns_cache_bytes(s->cache);
+	out->questions_in_flight = dns_forwarder_in_flight(s->forwarder);
+	out->tcp_clients = dns_tcp_clients(s->tcp);
+}
