@@ -19,13 +19,30 @@ int datapath_new(const struct datapath_options *opt, struct datapath **out, stru
 void datapath_free(struct datapath *dp);
 ND_DEFINE_AUTO(struct datapath *, datapath_free)
 
-/* Applies steps; on error the finished ones are undone, newest first. All nft steps go in one
+/* Applies steps, of which each may be done already (a killed predecessor's work); on error the finished ones are undone, newest first. All nft steps go in one
  * transaction. owner is the network's UUID text, for intents and aliases. */
 int datapath_apply(struct datapath *dp, const struct plan_diff *steps, const char *owner,
 		   struct nd_error *err);
 
-/* What the kernel has of the objects that `scope` names, and of objects that carry the owner's
- * alias: the `was` of a diff. */
+/*
+ * Everything the kernel has, dumped once: a restart with many networks compares each of them
+ * with the same snapshot. Later changes do not show in it.
+ */
+struct datapath_snapshot;
+
+int datapath_snapshot_new(struct datapath *dp, struct datapath_snapshot **out,
+			  struct nd_error *err);
+void datapath_snapshot_free(struct datapath_snapshot *s);		/* NULL is fine */
+ND_DEFINE_AUTO(struct datapath_snapshot *, datapath_snapshot_free)
+/* As datapath_read(), from the snapshot. Sysctls are read now. */
+int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope,
+			   const char *owner, struct plan **out, struct nd_error *err);
+int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
+			    struct nd_error *err);
+
+/* What the kernel has of the objects that `scope` names, and bridges that carry the owner's alias
+ * under other names: the `was` of a diff. A bridge of that name that is not netd's counts as
+ * absent, and so does a shared sysctl that owner does not hold. */
 int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
 		  struct plan **out, struct nd_error *err);
 
@@ -36,20 +53,36 @@ int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error
 int datapath_foreign_drops(struct datapath *dp, void (*found)(void *arg, const char *sentence),
 			   void *arg, struct nd_error *err);
 
+/* A bridge that somebody else made (libvirt, for a network that netd takes over) becomes netd's:
+ * it gets the plan's alias, provided it is a bridge of that name and MAC without another owner's
+ * alias. */
+int datapath_adopt_bridge(struct datapath *dp, const struct plan_bridge *bridge,
+			  struct nd_error *err);
+
+/* Bridges that are to go together, with less waiting than one after the other: by groups of ten,
+ * so that no other user of rtnetlink on the machine waits longer than a group takes (0.2 s).
+ * Names that are gone, or not netd's (the alias), are skipped. What the plans have on the bridges
+ * goes with them; rules and sysctls do not. */
+int datapath_delete_bridges(struct datapath *dp, const struct plan_bridge *bridges, size_t n,
+			    struct nd_error *err);
+
 /*
- * Makes a TAP (persistent, so that it outlives this descriptor until the VMM has it) or opens an
- * existing one. queues descriptors are written to fds_out; owner_uid (uid_t)-1: root.
+ * Makes a TAP (persistent, so that it outlives its descriptors until the VMM has it). It is down,
+ * on no bridge, and gets no IPv6 address of its own. queues descriptors (at least 1) are written
+ * to fds_out; the caller closes them. Fails when an interface of that name exists.
  */
 struct tap_options {
 	const char *name;		/* may hold one %d */
-	struct nd_mac mac;		/* the host side's; see tap_host_mac() */
-	uid_t owner_uid;
-	unsigned queues;
+	const char *alias;		/* "netd:PORT-UUID"; NULL: none */
+	struct nd_mac mac;		/* the host side's; see tap_host_mac(). Zero: the kernel's */
+	uid_t owner_uid;		/* may open it without privileges; (uid_t)-1: only root */
+	unsigned queues;		/* 1 to 256; more than one makes a multi-queue TAP */
 	bool vnet_hdr, persist;
 };
 
 int datapath_tap_create(struct datapath *dp, const struct tap_options *opt, char name_out[IFNAMSIZ],
 			int *fds_out, struct nd_error *err);
+/* No error when there is none. Refuses what is not a TAP. */
 int datapath_tap_delete(struct datapath *dp, const char *name, struct nd_error *err);
 /* The guest's MAC with the first byte FE (FA where it is FE already), as libvirt does. */
 struct nd_mac tap_host_mac(const struct nd_mac *guest);

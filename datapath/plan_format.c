@@ -97,7 +97,6 @@ static void format_route(struct nd_str *s, const struct plan_route *r)
 
 static void format_port(struct nd_str *s, const struct plan_port *p)
 {
-	static const struct nd_mac none;
 	char mac[ND_MAC_STRLEN];
 
 	nd_str_addf(s, "port %s bridge %s", p->ifname, p->bridge);
@@ -107,7 +106,7 @@ static void format_port(struct nd_str *s, const struct plan_port *p)
 		    p->learning ? "on" : "off", p->unicast_flood ? "on" : "off");
 	if (p->up)
 		nd_str_add(s, " up");
-	if (!nd_mac_equal(&p->fdb, &none))
+	if (!nd_mac_is_zero(&p->fdb))
 		nd_str_addf(s, " fdb %s", nd_mac_format(&p->fdb, mac));
 	if (p->alias[0])
 		nd_str_addf(s, " alias %s", p->alias);

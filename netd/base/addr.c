@@ -51,6 +51,13 @@ bool nd_mac_equal(const struct nd_mac *a, const struct nd_mac *b)
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+bool nd_mac_is_zero(const struct nd_mac *mac)
+{
+	static const struct nd_mac none;
+
+	return nd_mac_equal(mac, &none);
+}
+
 bool nd_mac_is_multicast(const struct nd_mac *mac)
 {
 	return mac->bytes[0] & 1;

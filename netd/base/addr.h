@@ -22,6 +22,7 @@ bool nd_mac_parse(const char *text, struct nd_mac *out);
 char *nd_mac_format(const struct nd_mac *mac, char *buf);
 bool nd_mac_equal(const struct nd_mac *a, const struct nd_mac *b);
 bool nd_mac_is_multicast(const struct nd_mac *mac);
+bool nd_mac_is_zero(const struct nd_mac *mac);
 /* A random address under 52:54:00, the prefix that QEMU and libvirt use. Returns 0 or -errno. */
 int nd_mac_random(struct nd_mac *out);
 

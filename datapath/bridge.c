@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/bridge.h"
+
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "netd/base/str.h"
+
+enum {
+	DEFAULT_MTU = 1500,
+	LEAST_STP_DELAY_S = 2,	/* BR_MIN_FORWARD_DELAY: the kernel's while STP runs */
+	CS_PER_S = 100,		/* the kernel counts delays in USER_HZ */
+};
+
+static uint32_t effective_delay_s(const struct plan_bridge *b)
+{
+	return b->stp && b->forward_delay_s < LEAST_STP_DELAY_S ? LEAST_STP_DELAY_S
+								 : b->forward_delay_s;
+}
+
+/* The bridge's own options, as far as they differ. The delay comes first in the kernel's order,
+ * so it is judged by the STP state before the request. */
+static void put_options(struct nl_req *rq, const struct plan_bridge *was,
+			const struct plan_bridge *want)
+{
+	struct nlattr *info, *data;
+	bool delay = !was || effective_delay_s(was) != effective_delay_s(want);
+	bool stp = !was || was->stp != want->stp;
+	bool vlan = was ? was->vlan_filtering != want->vlan_filtering : want->vlan_filtering;
+
+	if (was && !delay && !stp && !vlan)
+		return;
+	info = nl_nest(rq, IFLA_LINKINFO);
+	nl_put_str(rq, IFLA_INFO_KIND, "bridge");
+	data = nl_nest(rq, IFLA_INFO_DATA);
+	if (delay)
+		nl_put_u32(rq, IFLA_BR_FORWARD_DELAY, effective_delay_s(want) * CS_PER_S);
+	if (stp)
+		nl_put_u32(rq, IFLA_BR_STP_STATE, want->stp);
+	if (vlan)	/* a kernel without VLAN filtering refuses the attribute, also for 0 */
+		nl_put_u8(rq, IFLA_BR_VLAN_FILTERING, want->vlan_filtering);
+	nl_nest_end(rq, data);
+	nl_nest_end(rq, info);
+}
+
+void bridge_request_create(struct nl_batch *b, const struct plan_bridge *want)
+{
+	struct ifinfomsg ifi = { 0 };
+	struct nl_req *rq = nl_batch_add(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi,
+					 sizeof(ifi), "create bridge '%s'", want->name);
+
+	nl_put_str(rq, IFLA_IFNAME, want->name);
+	if (!nd_mac_is_zero(&want->mac))
+		nl_put(rq, IFLA_ADDRESS, want->mac.bytes, sizeof(want->mac.bytes));
+	if (want->mtu_bytes)
+		nl_put_u32(rq, IFLA_MTU, want->mtu_bytes);
+	if (want->group)
+		nl_put_u32(rq, IFLA_GROUP, want->group);
+	put_options(rq, NULL, want);
+}
+
+void bridge_request_change(struct nl_batch *b, int ifindex, const struct plan_bridge *was,
+			   const struct plan_bridge *want)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi),
+					 "change bridge '%s'", want->name);
+
+	if ((!was || !nd_mac_equal(&was->mac, &want->mac)) && !nd_mac_is_zero(&want->mac))
+		nl_put(rq, IFLA_ADDRESS, want->mac.bytes, sizeof(want->mac.bytes));
+	if (!was || was->mtu_bytes != want->mtu_bytes)
+		nl_put_u32(rq, IFLA_MTU, want->mtu_bytes ? want->mtu_bytes : DEFAULT_MTU);
+	if (!was || was->group != want->group)
+		nl_put_u32(rq, IFLA_GROUP, want->group);
+	if (!was || !nd_streq(was->alias, want->alias))
+		nl_put_str(rq, IFLA_IFALIAS, want->alias);
+	put_options(rq, was, want);
+}
+
+void link_request_delete(struct nl_batch *b, int ifindex, const char *name)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+
+	nl_batch_add(b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete interface '%s'", name);
+}
+
+void link_request_up(struct nl_batch *b, int ifindex, const char *name, bool up)
+{
+	struct ifinfomsg ifi = {
+		.ifi_index = ifindex,
+		.ifi_flags = up ? IFF_UP : 0,
+		.ifi_change = IFF_UP,
+	};
+
+	nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "set interface '%s' %s", name,
+		     up ? "up" : "down");
+}
+
+struct plan_bridge bridge_from_link(const struct link_info *link, const struct plan_bridge *like)
+{
+	struct plan_bridge b = {
+		.mac = link->fact.mac,
+		.mtu_bytes = link->fact.mtu_bytes,
+		.group = link->fact.group,
+		.forward_delay_s = link->forward_delay_cs / CS_PER_S,
+		.stp = link->stp,
+		.vlan_filtering = link->vlan_filtering,
+	};
+
+	memcpy(b.name, link->fact.name, sizeof(b.name));
+	memcpy(b.alias, link->fact.alias, sizeof(b.alias));
+	if (!like->mtu_bytes && b.mtu_bytes == DEFAULT_MTU)
+		b.mtu_bytes = 0;
+	if (nd_mac_is_zero(&like->mac))
+		b.mac = like->mac;
+	if (b.stp && b.forward_delay_s == effective_delay_s(like))
+		b.forward_delay_s = like->forward_delay_s;
+	return b;
+}
+
+/* Attributes of the port itself need a request of their own: the kernel looks for the master
+ * that takes them before it looks at IFLA_MASTER. */
+static void request_port_options(struct nl_batch *b, int ifindex, const struct plan_port *want)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi),
+					 "set the bridge port options of '%s'", want->ifname);
+	struct nlattr *info = nl_nest(rq, IFLA_LINKINFO), *data;
+
+	nl_put_str(rq, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = nl_nest(rq, IFLA_INFO_SLAVE_DATA);
+	nl_put_u8(rq, IFLA_BRPORT_ISOLATED, want->isolated);
+	nl_put_u8(rq, IFLA_BRPORT_LEARNING, want->learning);
+	nl_put_u8(rq, IFLA_BRPORT_UNICAST_FLOOD, want->unicast_flood);
+	nl_nest_end(rq, data);
+	nl_nest_end(rq, info);
+}
+
+void port_request_attach(struct nl_batch *b, int ifindex, int bridge_ifindex, uint32_t mtu_bytes,
+			 const struct plan_port *want)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq;
+
+	if (want->up) {
+		ifi.ifi_flags = IFF_UP;
+		ifi.ifi_change = IFF_UP;
+	}
+	rq = nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "put '%s' on bridge '%s'",
+			  want->ifname, want->bridge);
+	if (mtu_bytes)
+		nl_put_u32(rq, IFLA_MTU, mtu_bytes);
+	if (want->alias[0])
+		nl_put_str(rq, IFLA_IFALIAS, want->alias);
+	nl_put_u32(rq, IFLA_MASTER, (uint32_t)bridge_ifindex);
+	request_port_options(b, ifindex, want);
+	if (!nd_mac_is_zero(&want->fdb))
+		(void)port_request_fdb(b, RTM_NEWNEIGH, ifindex, want->ifname, &want->fdb);
+}
+
+void port_request_detach(struct nl_batch *b, int ifindex, uint32_t mtu_bytes,
+			 const struct plan_port *was)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi),
+					 "take '%s' off bridge '%s'", was->ifname, was->bridge);
+
+	nl_put_u32(rq, IFLA_MASTER, 0);
+	if (mtu_bytes)
+		nl_put_u32(rq, IFLA_MTU, mtu_bytes);
+}
+
+struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, const char *ifname,
+				const struct nd_mac *mac)
+{
+	struct ndmsg ndm = {
+		.ndm_family = PF_BRIDGE,
+		.ndm_ifindex = ifindex,
+		.ndm_flags = NTF_MASTER,
+		/* Static, as `bridge fdb add ... master static`; a GET must not name a state. */
+		.ndm_state = type == RTM_GETNEIGH ? 0 : NUD_REACHABLE | NUD_NOARP,
+	};
+	char text[ND_MAC_STRLEN];
+	struct nl_req *rq;
+
+	rq = nl_batch_add(b, type, type == RTM_NEWNEIGH ? NLM_F_CREATE | NLM_F_REPLACE : 0, &ndm,
+			  sizeof(ndm), "%s the forwarding entry of %s on '%s'",
+			  type == RTM_NEWNEIGH ? "set" : type == RTM_GETNEIGH ? "read" : "remove",
+			  nd_mac_format(mac, text), ifname);
+	nl_put(rq, NDA_LLADDR, mac->bytes, sizeof(mac->bytes));
+	return rq;
+}

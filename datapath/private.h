@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* private.h -- what a struct datapath holds; for the files of this folder and its tests */
+#pragma once
+#include "datapath/datapath.h"
+#include "datapath/link.h"
+#include "datapath/nft.h"
+#include "datapath/nl.h"
+#include "datapath/remover.h"
+#include "datapath/sysctl.h"
+#include "netd/base/hash.h"
+
+struct datapath {
+	int run_fd;
+	struct nl *nl;
+	struct nft *nft;
+	struct sysctl_keeper *sysctls;
+	struct remover *remover;
+	struct nd_hash *bridges;	/* name -> struct known_bridge: ours, seen by this process */
+};
+
+struct known_bridge {
+	char name[IFNAMSIZ];
+	int ifindex;
+};
+
+/* The link is the bridge of the plan: it carries the alias, an intent announced it, or this
+ * process has seen it as ours before (its alias may have been changed since). Remembers it. */
+bool datapath_owns(struct datapath *dp, const struct plan_bridge *b, const struct link_info *link);
+void datapath_forget_bridge(struct datapath *dp, const char *name);

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* snapshot.c -- the kernel's state in memory, and a plan's objects looked up in it */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <string.h>
+
+#include "datapath/bridge.h"
+#include "datapath/private.h"
+#include "datapath/route.h"
+#include "netd/base/array.h"
+#include "netd/base/cursor.h"
+#include "netd/base/str.h"
+
+/* What a table of the snapshot is searched by: an interface and a prefix. */
+struct place_key {
+	uint8_t bytes[32];
+	size_t len;
+};
+
+struct datapath_snapshot {
+	struct datapath *dp;
+	struct link_info *links;
+	size_t n_links;
+	struct kernel_addr *addrs;
+	size_t n_addrs;
+	struct kernel_route *routes;
+	size_t n_routes;
+	struct plan *nft;
+	struct nd_hash *by_name, *by_alias;		/* links */
+	size_t *next_alias;				/* by link: the next of its alias, or 0 */
+	struct nd_hash *by_addr, *by_route, *by_nft;
+	struct place_key *addr_keys, *route_keys;
+	struct plan_key *nft_keys;
+	bool failed;					/* out of memory during a dump */
+};
+
+void datapath_snapshot_free(struct datapath_snapshot *s)
+{
+	if (!s)
+		return;
+	nd_hash_free(s->by_name);
+	nd_hash_free(s->by_alias);
+	nd_hash_free(s->by_addr);
+	nd_hash_free(s->by_route);
+	nd_hash_free(s->by_nft);
+	plan_free(s->nft);
+	free(s->links);
+	free(s->addrs);
+	free(s->routes);
+	free(s->next_alias);
+	free(s->addr_keys);
+	free(s->route_keys);
+	free(s->nft_keys);
+	free(s);
+}
+
+static void take_link(void *arg, const struct nlmsghdr *msg)
+{
+	struct datapath_snapshot *s = arg;
+	struct link_info *link;
+
+	if (!msg) {
+		s->n_links = 0;
+		return;
+	}
+	link = nd_array_add(s->links, s->n_links);
+	if (!link)
+		s->failed = true;
+	else if (!link_decode(msg, link))
+		s->n_links--;
+}
+
+static void take_addr(void *arg, const struct nlmsghdr *msg)
+{
+	struct datapath_snapshot *s = arg;
+	struct kernel_addr *addr;
+
+	if (!msg) {
+		s->n_addrs = 0;
+		return;
+	}
+	addr = nd_array_add(s->addrs, s->n_addrs);
+	if (!addr)
+		s->failed = true;
+	else if (!addr_decode(msg, addr))
+		s->n_addrs--;
+}
+
+static void take_route(void *arg, const struct nlmsghdr *msg)
+{
+	struct datapath_snapshot *s = arg;
+	struct kernel_route *route;
+
+	if (!msg) {
+		s->n_routes = 0;
+		return;
+	}
+	route = nd_array_add(s->routes, s->n_routes);
+	if (!route)
+		s->failed = true;
+	else if (!route_decode(msg, route) || route->table != RT_TABLE_MAIN ||
+		 route->type != RTN_UNICAST)
+		s->n_routes--;
+}
+
+static int dump_links(struct datapath_snapshot *s, struct nd_error *err)
+{
+	struct ifinfomsg ifi = { 0 };
+
+	return nl_req_dump(s->dp->nl, RTM_GETLINK, &ifi, sizeof(ifi), IFLA_EXT_MASK,
+			   RTEXT_FILTER_SKIP_STATS, take_link, s, err);
+}
+
+static int dump_addrs(struct datapath_snapshot *s, struct nd_error *err)
+{
+	struct ifaddrmsg ifa = { 0 };
+
+	return nl_req_dump(s->dp->nl, RTM_GETADDR, &ifa, sizeof(ifa), 0, 0, take_addr, s, err);
+}
+
+/* One family after the other: an interrupted dump drops what it reported, so the first family's
+ * routes are set aside while the second is dumped. */
+static int dump_routes(struct datapath_snapshot *s, sa_family_t family, struct nd_error *err)
+{
+	struct rtmsg rtm = { .rtm_family = (uint8_t)family };
+	struct datapath_snapshot part = { .dp = s->dp };
+	int r = nl_req_dump(s->dp->nl, RTM_GETROUTE, &rtm, sizeof(rtm), RTA_TABLE, RT_TABLE_MAIN,
+			    take_route, &part, err);
+
+	for (size_t i = 0; i < part.n_routes && !part.failed; i++) {
+		struct kernel_route *route = nd_array_add(s->routes, s->n_routes);
+
+		if (route)
+			*route = part.routes[i];
+		else
+			part.failed = true;
+	}
+	s->failed |= part.failed;
+	free(part.routes);
+	return r;
+}
+
+static void place(struct place_key *key, int ifindex, uint32_t metric,
+		  const struct nd_prefix *prefix)
+{
+	struct wr w = wr_init(key->bytes, sizeof(key->bytes));
+	size_t len;
+	const uint8_t *bytes = nd_ip_bytes(&prefix->addr, &len);
+
+	wr_u32(&w, (uint32_t)ifindex);
+	wr_u32(&w, metric);
+	wr_u8(&w, prefix->len);
+	wr_bytes(&w, bytes, len);
+	key->len = wr_len(&w);
+}
+
+static int index_links(struct datapath_snapshot *s)
+{
+	s->by_name = nd_hash_new();
+	s->by_alias = nd_hash_new();
+	s->next_alias = calloc(s->n_links + 1, sizeof(*s->next_alias));
+	if (!s->by_name || !s->by_alias || !s->next_alias)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_links; i++) {
+		struct link_fact *f = &s->links[i].fact;
+		struct link_info *same;
+
+		if (nd_hash_set(s->by_name, f->name, strlen(f->name), &s->links[i]) < 0)
+			return -ENOMEM;
+		if (!f->alias[0])
+			continue;
+		same = nd_hash_find(s->by_alias, f->alias, strlen(f->alias));
+		s->next_alias[i] = same ? (size_t)(same - s->links) + 1 : 0;
+		if (nd_hash_set(s->by_alias, f->alias, strlen(f->alias), &s->links[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int index_addrs(struct datapath_snapshot *s)
+{
+	s->by_addr = nd_hash_new();
+	s->addr_keys = calloc(s->n_addrs + 1, sizeof(*s->addr_keys));
+	if (!s->by_addr || !s->addr_keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_addrs; i++) {
+		struct place_key *k = &s->addr_keys[i];
+
+		place(k, s->addrs[i].ifindex, 0, &s->addrs[i].prefix);
+		if (nd_hash_set(s->by_addr, k->bytes, k->len, &s->addrs[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int index_routes(struct datapath_snapshot *s)
+{
+	s->by_route = nd_hash_new();
+	s->route_keys = calloc(s->n_routes + 1, sizeof(*s->route_keys));
+	if (!s->by_route || !s->route_keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_routes; i++) {
+		struct place_key *k = &s->route_keys[i];
+
+		place(k, s->routes[i].oif, s->routes[i].metric, &s->routes[i].dst);
+		if (nd_hash_set(s->by_route, k->bytes, k->len, &s->routes[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int index_nft(struct datapath_snapshot *s)
+{
+	s->by_nft = nd_hash_new();
+	s->nft_keys = calloc(s->nft->n + 1, sizeof(*s->nft_keys));
+	if (!s->by_nft || !s->nft_keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nft->n; i++) {
+		struct plan_key *k = &s->nft_keys[i];
+
+		plan_item_key(&s->nft->items[i], k);
+		if (nd_hash_set(s->by_nft, k->bytes, k->len, &s->nft->items[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_links(struct datapath_snapshot *s, struct nd_error *err)
+{
+	int r = dump_links(s, err);
+
+	if (r == 0)
+		r = dump_addrs(s, err);
+	if (r == 0)
+		r = dump_routes(s, AF_INET, err);
+	if (r == 0)
+		r = dump_routes(s, AF_INET6, err);
+	if (r < 0)
+		return r;
+	return s->failed || index_links(s) < 0 ? nd_error_nomem(err) : 0;
+}
+
+int datapath_snapshot_new(struct datapath *dp, struct datapath_snapshot **out,
+			  struct nd_error *err)
+{
+	ND_AUTO(datapath_snapshot_free) struct datapath_snapshot *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return nd_error_nomem(err);
+	s->dp = dp;
+	s->nft = plan_new();
+	if (!s->nft)
+		return nd_error_nomem(err);
+	r = read_links(s, err);
+	if (r == 0)
+		r = nft_read(dp->nft, s->nft, err);
+	if (r < 0)
+		return r;
+	if (index_addrs(s) < 0 || index_routes(s) < 0 || index_nft(s) < 0)
+		return nd_error_nomem(err);
+	*out = nd_take_ptr(&s);
+	return 0;
+}
+
+static struct link_info *find_link(const struct datapath_snapshot *s, const char *name)
+{
+	return nd_hash_find(s->by_name, name, strlen(name));
+}
+
+static bool read_bridge(struct datapath_snapshot *s, const struct plan_item *want,
+			struct plan_item *out)
+{
+	const struct link_info *link = find_link(s, want->bridge.name);
+
+	if (!link || !datapath_owns(s->dp, &want->bridge, link))
+		return false;
+	out->bridge = bridge_from_link(link, &want->bridge);
+	return true;
+}
+
+static bool read_sysctl(struct datapath_snapshot *s, const struct plan_item *want,
+			const char *owner, struct plan_item *out)
+{
+	const struct plan_sysctl *x = &want->sysctl;
+	char value[SYSCTL_VALUE_MAX];
+
+	if (x->shared && !sysctl_is_held(s->dp->sysctls, x->path, owner))
+		return false;
+	if (sysctl_read(s->dp->sysctls, x->path, value) < 0)
+		return false;
+	if (!x->shared && nd_streq(value, x->value))
+		(void)sysctl_note(s->dp->sysctls, x->path, value);	/* only a repair is lost */
+	out->sysctl = *x;
+	snprintf(out->sysctl.value, sizeof(out->sysctl.value), "%.15s", value);
+	return true;
+}
+
+static bool read_addr(struct datapath_snapshot *s, const struct plan_item *want,
+		      struct plan_item *out)
+{
+	const struct link_info *link = find_link(s, want->addr.ifname);
+	const struct kernel_addr *addr;
+	struct place_key key;
+
+	if (!link)
+		return false;
+	place(&key, link->fact.ifindex, 0, &want->addr.prefix);
+	addr = nd_hash_find(s->by_addr, key.bytes, key.len);
+	if (!addr)
+		return false;
+	out->addr = want->addr;
+	if (addr->prefix.addr.family == AF_INET)
+		out->addr.broadcast = addr->broadcast;
+	return true;
+}
+
+static bool read_route(struct datapath_snapshot *s, const struct plan_item *want,
+		       struct plan_item *out)
+{
+	const struct link_info *link = find_link(s, want->route.ifname);
+	const struct nd_prefix dst = nd_prefix_masked(&want->route.dst);
+	const struct kernel_route *route;
+	struct place_key key;
+
+	if (!link)
+		return false;
+	place(&key, link->fact.ifindex, route_metric(&want->route), &dst);
+	route = nd_hash_find(s->by_route, key.bytes, key.len);
+	if (!route)
+		return false;
+	out->route = want->route;
+	out->route.gateway = route->gateway;
+	return true;
+}
+
+static bool read_up(struct datapath_snapshot *s, const struct plan_item *want,
+		    struct plan_item *out)
+{
+	const struct link_info *link = find_link(s, want->link_up.ifname);
+
+	out->link_up = want->link_up;
+	return link && link->fact.up;
+}
+
+struct fdb_answer {
+	int ifindex;
+	bool is_static;
+};
+
+static void take_fdb(void *arg, const struct nlmsghdr *msg)
+{
+	struct fdb_answer *answer = arg;
+	const struct ndmsg *ndm = NLMSG_DATA(msg);
+
+	if (msg->nlmsg_type != RTM_NEWNEIGH || msg->nlmsg_len < NLMSG_LENGTH(sizeof(*ndm)))
+		return;
+	answer->ifindex = ndm->ndm_ifindex;
+	answer->is_static = (ndm->ndm_state & NUD_NOARP) != 0;
+}
+
+static bool has_fdb(struct datapath_snapshot *s, const struct link_info *link,
+		    const struct nd_mac *mac)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct fdb_answer answer = { 0 };
+	struct nl_req *rq = port_request_fdb(&b, RTM_GETNEIGH, link->fact.ifindex,
+					     link->fact.name, mac);
+
+	rq->reply = take_fdb;
+	rq->arg = &answer;
+	return nl_batch_run(s->dp->nl, &b, 0) == 0 && answer.is_static &&
+	       answer.ifindex == link->fact.ifindex;
+}
+
+static bool read_port(struct datapath_snapshot *s, const struct plan_item *item,
+		      struct plan_item *out)
+{
+	const struct plan_port *want = &item->port;
+	const struct link_info *link = find_link(s, want->ifname);
+	const struct link_info *bridge = find_link(s, want->bridge);
+	struct plan_port *port = &out->port;
+
+	if (!link || !bridge || !link->is_port || link->fact.master != bridge->fact.ifindex)
+		return false;
+	*port = *want;
+	port->isolated = link->isolated;
+	port->learning = link->learning;
+	port->unicast_flood = link->unicast_flood;
+	port->up = want->up && link->fact.up;
+	if (want->mtu_bytes || link->fact.mtu_bytes != bridge->fact.mtu_bytes)
+		port->mtu_bytes = link->fact.mtu_bytes;
+	if (want->alias[0])
+		memcpy(port->alias, link->fact.alias, sizeof(port->alias));
+	if (!nd_mac_is_zero(&want->fdb) && !has_fdb(s, link, &want->fdb))
+		port->fdb = (struct nd_mac){ 0 };
+	return true;
+}
+
+static bool read_nft(struct datapath_snapshot *s, const struct plan_item *want,
+		     struct plan_item *out)
+{
+	const struct plan_item *item;
+	struct plan_key key;
+
+	plan_item_key(want, &key);
+	item = nd_hash_find(s->by_nft, key.bytes, key.len);
+	if (item)
+		*out = *item;
+	return item != NULL;
+}
+
+/* False when the kernel does not have the object. */
+static bool read_item(struct datapath_snapshot *s, const struct plan_item *want,
+		      const char *owner, struct plan_item *out)
+{
+	*out = (struct plan_item){ .kind = want->kind };
+	switch (want->kind) {
+	case PLAN_BRIDGE:
+		return read_bridge(s, want, out);
+	case PLAN_SYSCTL:
+		return read_sysctl(s, want, owner, out);
+	case PLAN_NFT_CHAIN:
+	case PLAN_NFT_ELEM:
+		return read_nft(s, want, out);
+	case PLAN_ADDR:
+		return read_addr(s, want, out);
+	case PLAN_LINK_UP:
+		return read_up(s, want, out);
+	case PLAN_ROUTE:
+		return read_route(s, want, out);
+	case PLAN_PORT:
+		return read_port(s, want, out);
+	case PLAN_KINDS:
+		break;
+	}
+	return false;
+}
+
+static bool names_bridge(const struct plan *scope, const char *name)
+{
+	for (size_t i = 0; i < scope->n; i++)
+		if (scope->items[i].kind == PLAN_BRIDGE &&
+		    nd_streq(scope->items[i].bridge.name, name))
+			return true;
+	return false;
+}
+
+/* Bridges with the owner's alias that the scope does not name: left by an earlier definition. */
+static int add_leftovers(struct datapath_snapshot *s, const struct plan *scope, const char *owner,
+			 struct plan *out)
+{
+	struct plan_bridge any = { 0 };
+	const struct link_info *link;
+
+	snprintf(any.alias, sizeof(any.alias), "netd:%s", owner);
+	link = nd_hash_find(s->by_alias, any.alias, strlen(any.alias));
+	while (link) {
+		size_t next = s->next_alias[link - s->links];
+
+		if (nd_streq(link->fact.kind, "bridge") && !names_bridge(scope, link->fact.name)) {
+			struct plan_item *item = plan_add(out, PLAN_BRIDGE);
+
+			if (!item)
+				return -ENOMEM;
+			any.mac = link->fact.mac;
+			item->bridge = bridge_from_link(link, &any);
+		}
+		link = next ? &s->links[next - 1] : NULL;
+	}
+	return 0;
+}
+
+int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope,
+			   const char *owner, struct plan **out, struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+
+	if (!p)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < scope->n; i++) {
+		struct plan_item found, *item;
+
+		if (!read_item(s, &scope->items[i], owner, &found))
+			continue;
+		item = plan_add(p, found.kind);
+		if (!item)
+			return nd_error_nomem(err);
+		*item = found;
+	}
+	if (add_leftovers(s, scope, owner, p) < 0)
+		return nd_error_nomem(err);
+	*out = nd_take_ptr(&p);
+	return 0;
+}
+
+int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
+		  struct plan **out, struct nd_error *err)
+{
+	ND_AUTO(datapath_snapshot_free) struct datapath_snapshot *s = NULL;
+	int r = datapath_snapshot_new(dp, &s, err);
+
+	return r < 0 ? r : datapath_snapshot_read(s, scope, owner, out, err);
+}
+
+static int copy_facts(const struct datapath_snapshot *s, struct host_facts *f)
+{
+	f->links = calloc(s->n_links + 1, sizeof(*f->links));
+	f->addrs = calloc(s->n_addrs + 1, sizeof(*f->addrs));
+	f->routes = calloc(s->n_routes + 1, sizeof(*f->routes));
+	if (!f->links || !f->addrs || !f->routes)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_links; i++)
+		f->links[f->n_links++] = s->links[i].fact;
+	for (size_t i = 0; i < s->n_addrs; i++)
+		f->addrs[f->n_addrs++] = (struct addr_fact){ .ifindex = s->addrs[i].ifindex,
+							     .prefix = s->addrs[i].prefix };
+	for (size_t i = 0; i < s->n_routes; i++)
+		f->routes[f->n_routes++] = (struct route_fact){
+			.oif = s->routes[i].oif,
+			.dst = s->routes[i].dst,
+			.ra = s->routes[i].protocol == RTPROT_RA,
+		};
+	return 0;
+}
+
+int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
+			    struct nd_error *err)
+{
+	ND_AUTO(host_facts_free) struct host_facts *f = calloc(1, sizeof(*f));
+	char value[SYSCTL_VALUE_MAX];
+
+	if (!f || copy_facts(s, f) < 0)
+		return nd_error_nomem(err);
+	f->has_ipv6 = sysctl_read(s->dp->sysctls, "net/ipv6/conf/all/disable_ipv6", value) == 0;
+	f->has_force_forwarding =
+		sysctl_read(s->dp->sysctls, "net/ipv6/conf/all/force_forwarding", value) == 0;
+	*out = nd_take_ptr(&f);
+	return 0;
+}
+
+int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err)
+{
+	ND_AUTO(datapath_snapshot_free) struct datapath_snapshot *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return nd_error_nomem(err);
+	s->dp = dp;
+	r = read_links(s, err);
+	return r < 0 ? r : datapath_snapshot_facts(s, out, err);
+}
