@@ -3,11 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "datapath/bridge.h"
 #include "datapath/intent.h"
 #include "datapath/private.h"
 #include "netd/base/str.h"
+
+enum { DELETE_GROUP = 10 };
 
 int datapath_new(const struct datapath_options *opt, struct datapath **out, struct nd_error *err)
 {
@@ -88,6 +93,103 @@ bool datapath_owns(struct datapath *dp, const struct plan_bridge *b, const struc
 void datapath_forget_bridge(struct datapath *dp, const char *name)
 {
 	free(nd_hash_remove(dp->bridges, name, strlen(name)));
+}
+
+int datapath_adopt_bridge(struct datapath *dp, const struct plan_bridge *bridge,
+			  struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct plan_bridge now;
+	struct link_info link;
+	int r = link_get(dp->nl, bridge->name, &link, err);
+
+	if (r == -ENODEV)
+		return nd_error_sys(err, ENODEV, "there is no bridge '%s'", bridge->name);
+	if (r < 0)
+		return r;
+	if (datapath_owns(dp, bridge, &link))
+		return 0;
+	if (!nd_streq(link.fact.kind, "bridge") || link.fact.alias[0] ||
+	    !nd_mac_equal(&link.fact.mac, &bridge->mac))
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED,
+				    "interface '%s' is not the network's bridge", bridge->name);
+	now = *bridge;
+	now.alias[0] = '\0';
+	bridge_request_change(&b, link.fact.ifindex, &now, bridge);
+	return nl_call(dp->nl, &b, err);
+}
+
+/* Finds the links of all bridges; a link that is gone, or not netd's, has ifindex 0. */
+static int find_bridges(struct datapath *dp, const struct plan_bridge *bridges, size_t n,
+			struct link_info *links, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		link_request_get(&b, bridges[i].name, &links[i]);
+	(void)nl_batch_run(dp->nl, &b, 0);	/* each answer is looked at below */
+	if (b.failed)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < n; i++) {
+		if (b.reqs[i].result < 0 && b.reqs[i].result != -ENODEV)
+			return nl_req_error(&b.reqs[i], err);
+		if (b.reqs[i].result < 0 || !datapath_owns(dp, &bridges[i], &links[i]))
+			links[i].fact.ifindex = 0;
+	}
+	return 0;
+}
+
+/* A number that no other interface has: drawn from so many that it need not be checked. */
+static int draw_group(uint32_t *group, struct nd_error *err)
+{
+	if (getrandom(group, sizeof(*group), 0) != sizeof(*group))
+		return nd_error_sys(err, errno, "cannot draw a random number");
+	*group |= 0x40000000;
+	return 0;
+}
+
+/* Deletes some links with one request. */
+static int delete_group(struct datapath *dp, const struct link_info *const *links, size_t n,
+			struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { 0 };
+	int ifindexes[DELETE_GROUP];
+	struct nl_req *rq;
+	uint32_t group;
+	int r = draw_group(&group, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		ifi.ifi_index = ifindexes[i] = links[i]->fact.ifindex;
+		rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "mark bridge '%s'",
+				  links[i]->fact.name);
+		nl_put_u32(rq, IFLA_GROUP, group);
+	}
+	ifi.ifi_index = 0;
+	rq = nl_batch_add(&b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete %zu bridges", n);
+	nl_put_u32(rq, IFLA_GROUP, group);
+	return remover_run(dp->remover, &b, ifindexes, n, err);
+}
+
+int datapath_delete_bridges(struct datapath *dp, const struct plan_bridge *bridges, size_t n,
+			    struct nd_error *err)
+{
+	ND_AUTO(free) struct link_info *links = calloc(n + 1, sizeof(*links));
+	const struct link_info *group[DELETE_GROUP];
+	size_t in_group = 0;
+	int r = links ? find_bridges(dp, bridges, n, links, err) : nd_error_nomem(err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (links[i].fact.ifindex)
+			group[in_group++] = &links[i];
+		if (in_group < DELETE_GROUP && (i + 1 < n || !in_group))
+			continue;
+		r = delete_group(dp, group, in_group, err);
+		in_group = 0;
+	}
+	return r;
 }
 
 int datapath_foreign_drops(struct datapath *dp, void (*found)(void *arg, const char *sentence),
