@@ -12,11 +12,6 @@
 #define PROFILE_MAX 39
 #define VLAN_ID_MAX 4095
 
-const char *const mac_table_managers[] = {
-	[MAC_TABLE_KERNEL] = "kernel",
-	[MAC_TABLE_LIBVIRT] = "libvirt",
-};
-
 static const char *const native_modes[] = {
 	[VLAN_NATIVE_TAGGED] = "tagged",
 	[VLAN_NATIVE_UNTAGGED] = "untagged",
@@ -117,7 +112,8 @@ static const struct xml_elem parameters_elem = {
 	XML_ATTRS(parameter_attrs), .check = parameters_check,
 };
 
-const char *virtualport_stray_parameter(const struct virtualport_def *v)
+/* The first parameter that does not belong to the type, or NULL. */
+static const char *stray_parameter(const struct virtualport_def *v)
 {
 	bool qbg = v->type == VIRTUALPORT_8021QBG, qbh = v->type == VIRTUALPORT_8021QBH;
 	bool ovs = v->type == VIRTUALPORT_OPENVSWITCH, midonet = v->type == VIRTUALPORT_MIDONET;
@@ -140,7 +136,7 @@ const char *virtualport_stray_parameter(const struct virtualport_def *v)
 static int virtualport_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct virtualport_def *v = self;
-	const char *stray = virtualport_stray_parameter(v);
+	const char *stray = stray_parameter(v);
 	bool any = v->has_managerid || v->has_typeid || v->has_typeidversion ||
 		   v->has_instanceid || v->has_interfaceid || v->profileid;
 

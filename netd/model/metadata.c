@@ -44,7 +44,8 @@ static void drop_child(xmlNode *node)
 	xmlFreeNode(node);
 }
 
-char *metadata_dump(xmlNode *node, int depth)
+/* The node as text, indented as at this depth of a document. */
+static char *dump(xmlNode *node, int depth)
 {
 	xmlBuffer *buf = xmlBufferCreate();
 	char *text = NULL;
@@ -71,7 +72,7 @@ static int metadata_parse(struct xml_in *in, const xmlNode *node, void *self)
 			drop_child(child);
 	}
 	if (copy->children) {
-		*to = metadata_dump(copy, 1);
+		*to = dump(copy, 1);
 		if (!*to) {
 			xmlFreeNode(copy);
 			return nd_error_nomem(in->err);

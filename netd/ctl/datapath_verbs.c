@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What libvirt has no command for: plan, plug, hold, validate, capture. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netd/base/auto.h"
+#include "netd/ctl/calls.h"
+#include "netd/ctl/capture.h"
+#include "netd/ctl/plug.h"
+#include "netd/ctl/validate.h"
+#include "netd/ctl/verbs.h"
+
+/* net-plan */
+
+static json_t *json_parse(const char *text)
+{
+	return *text ? json_loads(text, JSON_DECODE_ANY, NULL) : json_null();
+}
+
+static int plan_print(const struct verb_args *args, const netd_network_plan_ret *ret)
+{
+	if (arg_flag(args, "json"))
+		return ctl_print_json(json_pack("{so, so}", "plan", json_parse(ret->plan),
+						"difference", json_parse(ret->difference)));
+	if (!arg_flag(args, "diff"))
+		printf("Plan:\n%s\nDifference from the kernel now:\n", ret->plan);
+	fputs(*ret->difference ? ret->difference : "none\n", stdout);
+	return 0;
+}
+
+/* A word with a slash or the name of a file that is there is a file; all else is a network. */
+static bool is_file(const char *word)
+{
+	return strchr(word, '/') || access(word, R_OK) == 0;
+}
+
+static int run_plan(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	const char *word = arg_string(args, "network");
+	netd_network_plan_args plan = { .flags = arg_flag(args, "json") ? NETD_PLAN_JSON : 0 };
+	ND_AUTO(net_fini) lv_net net = { 0 };
+	ND_AUTO(free) char *xml = NULL;
+	netd_network_plan_ret ret = { 0 };
+	int r;
+
+	if (is_file(word)) {
+		if (file_read(word, &xml, err) < 0)
+			return -1;
+		plan.xml = &xml;
+	} else {
+		if (net_find(ctl, word, &net, err) < 0)
+			return -1;
+		plan.name = &net.name;
+	}
+	if (call_any(ctl, NETD_PROGRAM, NETD_PROC_NETWORK_PLAN, CALL_XDR(netd_network_plan_args),
+		     &plan, CALL_XDR(netd_network_plan_ret), &ret, err) < 0)
+		return ctl_error("Failed to plan network %s", word);
+	r = plan_print(args, &ret);
+	xdr_free(CALL_XDR(netd_network_plan_ret), &ret);
+	return r;
+}
+
+/* net-hold, net-release */
+
+static int repairs_set(struct ctl *ctl, const struct verb_args *args, int32_t proc,
+		       const char *failed, const char *done, struct nd_error *err)
+{
+	const char *name = arg_string(args, "network");
+	ND_AUTO(net_fini) lv_net net = { 0 };
+	lv_net_args request;
+
+	if (net_find(ctl, name, &net, err) < 0)
+		return -1;
+	request.net = net;
+	if (call_any(ctl, NETD_PROGRAM, proc, CALL_XDR(lv_net_args), &request, NULL, NULL, err) < 0)
+		return ctl_error("Failed to %s network %s", failed, name);
+	ctl_say(ctl, "Network %s %s\n", name, done);
+	return 0;
+}
+
+static int run_hold(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	return repairs_set(ctl, args, NETD_PROC_NETWORK_HOLD, "hold",
+			   "held: what others change stays until net-release", err);
+}
+
+static int run_release(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	return repairs_set(ctl, args, NETD_PROC_NETWORK_RELEASE, "release",
+			   "released: it is repaired again", err);
+}
+
+static const struct arg_row plan_rows[] = {
+	{ "network", ARG_REQUIRED, "network name or uuid, or a file containing an XML network "
+	  "description", VALUES_NETWORK },
+	{ "diff", ARG_FLAG, "only what differs from the kernel" },
+	ARG_JSON,
+};
+static const struct arg_row plug_rows[] = {
+	ARG_NETWORK(VALUES_ACTIVE),
+	{ "ifname", ARG_NAMED, "name of the TAP device" },
+	{ "mac", ARG_NAMED, "MAC address of the guest" },
+	{ "owner", ARG_NAMED, "user id that may open the TAP device", .number = true },
+	{ "owner-name", ARG_NAMED, "name of the guest, for the port's document" },
+	{ "queues", ARG_NAMED, "how many queues", .number = true },
+	{ "vhost", ARG_FLAG, "open vhost-net for each queue" },
+	{ "temporary", ARG_FLAG, "wait for the command and unplug when it ends" },
+	ARG_JSON,
+	{ "exec", ARG_COMMAND, "run the command with the descriptors; %fd, %fds, %vhostfd, "
+	  "%vhostfds, %ifname, %mac, %uuid in its words are replaced" },
+};
+static const struct arg_row unplug_rows[] = {
+	ARG_NETWORK(VALUES_ACTIVE),
+	{ "interface", ARG_REQUIRED, "name of the TAP device, MAC address of the guest, or port "
+	  "UUID", VALUES_PORT },
+};
+static const struct arg_row hold_rows[] = { ARG_NETWORK(VALUES_ACTIVE) };
+static const struct arg_row validate_rows[] = {
+	{ "file", ARG_REQUIRED, "file containing an XML network description", VALUES_FILE },
+	ARG_JSON,
+};
+static const struct arg_row capture_rows[] = {
+	{ "network", ARG_REQUIRED, "network name or uuid, or a device's name", VALUES_ACTIVE },
+	{ "write", ARG_NAMED, "write packets to this file in pcap format (-: stdout)",
+	  VALUES_FILE, .letter = 'w' },
+	{ "count", ARG_NAMED, "end after so many packets", .number = true, .letter = 'c' },
+	{ "timeout", ARG_NAMED, "end after so many seconds", .number = true },
+	{ "snaplen", ARG_NAMED, "how many bytes of each packet", .number = true, .letter = 's' },
+	ARG_JSON,
+	{ "filter", ARG_WORDS, "which packets, as in pcap-filter(7)" },
+};
+
+static const struct verb verbs[] = {
+	{ "net-capture", "show or record a network's packets",
+	  "Captures on the network's bridge, or on the device of that name.", capture_run,
+	  VERB_ROWS(capture_rows), .no_connection = true },
+	{ "net-hold", "let others change a running network",
+	  "Stops repairs of the network until net-release.", run_hold, VERB_ROWS(hold_rows) },
+	{ "net-plan", "show what starting a network would do",
+	  "Prints the network's plan, and what the kernel has that differs from it.", run_plan,
+	  VERB_ROWS(plan_rows) },
+	{ "net-plug", "plug a guest's interface into a network",
+	  "Makes a TAP device on the network for a virtual machine monitor.", plug_run,
+	  VERB_ROWS(plug_rows) },
+	{ "net-release", "repair a held network again", NULL, run_release, VERB_ROWS(hold_rows) },
+	{ "net-unplug", "unplug a guest's interface", NULL, plug_run_unplug,
+	  VERB_ROWS(unplug_rows) },
+	{ "net-validate", "check an XML network description",
+	  "Parses and checks a file as net-define would, without a daemon.", validate_run,
+	  VERB_ROWS(validate_rows), .no_connection = true },
+};
+
+const struct verb_group datapath_verbs = VERB_GROUP("Networks: datapath", "datapath", verbs);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/ctl/verbs.h"
+
+const struct verb_group *const verb_groups[] = {
+	&network_verbs, &show_verbs, &document_verbs, &event_verbs, &port_verbs, &datapath_verbs,
+	&shell_verbs, NULL,
+};

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* validate.h -- net-validate: is a file what net-define would take? */
+#pragma once
+#include "netd/ctl/verb.h"
+
+int validate_run(struct ctl *ctl, const struct verb_args *args, struct nd_error *err);
