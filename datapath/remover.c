@@ -36,13 +36,17 @@ struct removal {
 int remover_new(struct remover **out, struct nd_error *err)
 {
 	static const int room = NOTICE_ROOM;
+	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 	struct remover *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return nd_error_nomem(err);
 	r->notices = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (r->notices < 0) {
+	/* Without an address of its own a socket would pass for the kernel and hear nothing. */
+	if (r->notices < 0 || bind(r->notices, (struct sockaddr *)&any, sizeof(any)) < 0) {
 		nd_error_sys(err, errno, "cannot open a netlink socket");
+		if (r->notices >= 0)
+			close(r->notices);
 		free(r);
 		return -EIO;
 	}

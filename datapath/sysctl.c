@@ -163,15 +163,21 @@ static const char *other_value(const char *value)
 	return nd_streq(value, "0") ? "1" : "0";
 }
 
-/* Notes a setting whose value is not the one that turning the switch back would give it. */
+/* Notes a setting whose value is not the one that turning the switch back would give it. Of one
+ * that is held, the value before it was counts. */
 static int note_other(struct sysctl_keeper *k, struct sysctl_entry *e, const char *path,
 		      const char *turned_back)
 {
+	const struct sysctl_entry *held = find_entry(k, path);
 	char now[SYSCTL_VALUE_MAX];
 	struct sysctl_value *v;
 
-	if (sysctl_store_read(&k->store, path, now) < 0 || nd_streq(now, turned_back) ||
-	    find_entry(k, path) || nd_hash_find(k->own, path, strlen(path)))
+	if (sysctl_store_read(&k->store, path, now) < 0 ||
+	    nd_hash_find(k->own, path, strlen(path)))
+		return 0;
+	if (held)
+		memcpy(now, held->before, sizeof(now));
+	if (nd_streq(now, turned_back))
 		return 0;
 	v = nd_array_add(e->others, e->n_others);
 	if (!v)
@@ -243,8 +249,24 @@ static int put_switch_back(struct sysctl_keeper *k, const struct sysctl_entry *e
 		return nd_error_nomem(err);
 	r = sysctl_write(k, e->path, e->before, err);
 	for (size_t i = 0; r == 0 && i < e->n_others; i++)
-		r = write_if_other(k, wishes[i].v->path, wishes[i].value, err);
+		if (!find_entry(k, wishes[i].v->path))	/* else its last holder puts it back */
+			r = write_if_other(k, wishes[i].v->path, wishes[i].value, err);
 	return r;
+}
+
+/* A switch that netd has turned covers the setting: turning that back will put this back too, to
+ * what the switch's note says or to the switch's own value. */
+static const struct sysctl_entry *find_turned_switch(const struct sysctl_keeper *k,
+						     const char *path)
+{
+	for (size_t i = 0; i < ND_COUNT(switches); i++) {
+		const struct sysctl_entry *e = find_entry(k, switches[i].path);
+
+		if (e && !nd_streq(path, e->path) && path_is_below(path, &switches[i]) &&
+		    !nd_streq(e->before, e->written))
+			return e;
+	}
+	return NULL;
 }
 
 static int put_back(struct sysctl_keeper *k, const struct sysctl_entry *e, struct nd_error *err)
@@ -254,7 +276,8 @@ static int put_back(struct sysctl_keeper *k, const struct sysctl_entry *e, struc
 	bool still_ours;
 
 	/* Its interface is gone, or netd found it as it wanted it. */
-	if (sysctl_store_read(&k->store, e->path, now) < 0 || nd_streq(e->before, e->written))
+	if (sysctl_store_read(&k->store, e->path, now) < 0 || nd_streq(e->before, e->written) ||
+	    find_turned_switch(k, e->path))
 		return 0;
 	still_ours = nd_streq(now, e->written);
 	/* The value of before: a killed predecessor may have got no further than the switch. */
@@ -263,6 +286,24 @@ static int put_back(struct sysctl_keeper *k, const struct sysctl_entry *e, struc
 	if (sw)
 		return put_switch_back(k, e, sw, still_ours, err);
 	return still_ours ? sysctl_store_write(&k->store, e->path, e->before, err) : 0;
+}
+
+/* What a setting would be without the switch that netd has turned over it. */
+static void look_behind_switch(const struct sysctl_keeper *k, const char *path,
+			       char value[SYSCTL_VALUE_MAX])
+{
+	const struct sysctl_entry *e = find_turned_switch(k, path);
+	bool opposite;
+
+	if (!e)
+		return;
+	opposite = nd_streq0(find_switch(e->path)->opposite, path);
+	if (!nd_streq(value, opposite ? other_value(e->written) : e->written))
+		return;		/* somebody has decided otherwise since */
+	snprintf(value, SYSCTL_VALUE_MAX, "%s", opposite ? other_value(e->before) : e->before);
+	for (size_t i = 0; i < e->n_others; i++)
+		if (nd_streq(e->others[i].path, path))
+			memcpy(value, e->others[i].value, SYSCTL_VALUE_MAX);
 }
 
 /* The entry for a first holder, noted on disk but not yet in the table. */
@@ -278,6 +319,7 @@ static int first_entry(struct sysctl_keeper *k, const char *path, const char *va
 	r = sysctl_store_read(&k->store, path, e->before);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot read sysctl %s", path);
+	look_behind_switch(k, path, e->before);
 	snprintf(e->written, sizeof(e->written), "%s", value);
 	if (sw && !nd_streq(e->before, value))
 		r = note_others(k, e, sw);
