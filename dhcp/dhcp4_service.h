@@ -13,14 +13,9 @@
 #pragma once
 #include "dhcp/config.h"
 #include "dhcp/dhcp4_lease.h"
+#include "dhcp/dhcp4_server.h"
 #include "dhcp/frame.h"
 #include "dhcp/lease_store.h"
-
-enum dhcp4_event {
-	DHCP4_EVENT_ADDED,		/* bound and on disk; the ACK leaves right after the event */
-	DHCP4_EVENT_CHANGED,		/* renewed, or its name or client-id changed */
-	DHCP4_EVENT_REMOVED,		/* expired, released, declined, unplugged */
-};
 
 struct dhcp4_service_hooks {
 	void *ctx;
@@ -30,21 +25,11 @@ struct dhcp4_service_hooks {
 	void (*event)(void *ctx, enum dhcp4_event event, const struct dhcp4_lease_info *lease);
 };
 
-/* Since the service was made. */
-struct dhcp4_stats {
-	uint64_t received, malformed;
-	uint64_t discover, request, decline, release, inform, bootp;
-	uint64_t offer, ack, nak;
-	uint64_t spoofed;		/* dropped: another MAC's name on the message */
-	uint64_t no_address;		/* unanswered: pool exhausted */
-	uint64_t quota;			/* unanswered: share of the unknown MACs exhausted */
-	uint64_t store_failed;		/* unanswered: lease could not be written */
-	uint64_t store_busy;		/* unanswered: too many leases wait for the disk */
-};
-
 struct dhcp4_service_setup {
 	const struct dhcp_config *config;	/* borrowed until the next configure or free */
 	struct nd_mac mac;			/* of the bridge: the source of what is sent */
+	const struct nd_mac *ports;		/* see dhcp4_service_set_ports(); copied */
+	size_t n_ports;
 	struct dhcp4_service_hooks hooks;
 	const char *store_path;			/* NULL: leases live in memory only (tests) */
 	const char *boot_id;			/* see lease_store.h */

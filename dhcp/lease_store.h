@@ -45,8 +45,8 @@ struct lease_row {
 	uint8_t client_id_len;		/* 0: none */
 	uint8_t client_id[255];
 	char hostname[64];		/* "": none */
-	uint64_t start_ms;		/* of the last acknowledgement */
-	uint64_t expires_ms;		/* LEASE_NEVER_MS: never */
+	int64_t start_ms;		/* of the last acknowledgement; negative: before the boot */
+	uint64_t expires_ms;		/* LEASE_NEVER_MS: never; 0: before the boot */
 };
 
 struct lease_store;

@@ -532,6 +532,14 @@ static bool lease_name_parse(const char *text, struct dns_name *out)
 	return true;
 }
 
+/* Names that other guests ask for by themselves and would trust: only the network's owner gives them
+ * out (CERT VU#598349; RFC 5214 8.3.1). */
+static bool name_is_bait(const struct dns_name *name)
+{
+	return (name->len == 6 && memcmp(name->wire, "\4wpad", 6) == 0) ||
+	       (name->len == 8 && memcmp(name->wire, "\6isatap", 8) == 0);
+}
+
 static struct lease *lease_find(const struct dns_zone *z, const struct nd_ip *ip)
 {
 	size_t len;
@@ -574,7 +582,7 @@ enum dns_lease_result dns_zone_lease_add(struct dns_zone *z, const char *name,
 	struct lease *l = lease_find(z, ip);
 	struct dns_name wire;
 
-	if (!lease_name_parse(name, &wire)) {
+	if (!lease_name_parse(name, &wire) || (!configured && name_is_bait(&wire))) {
 		dns_zone_lease_remove(z, ip);
 		return DNS_LEASE_BAD_NAME;
 	}

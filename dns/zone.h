@@ -44,7 +44,8 @@ enum dns_zone_result dns_zone_find(const struct dns_zone *z, const struct dns_na
 
 enum dns_lease_result {
 	DNS_LEASE_ADDED,
-	DNS_LEASE_BAD_NAME,	/* not letters, digits, '-' and '_' */
+	DNS_LEASE_BAD_NAME,	/* not letters, digits, '-' and '_'; or one that a client may
+				 * not choose: wpad, isatap */
 	DNS_LEASE_HOST_NAMED,	/* <dns><host> names this address: that name stays */
 	DNS_LEASE_NAME_TAKEN,	/* a record or a configured lease has the name */
 	DNS_LEASE_NO_MEMORY,

@@ -9,6 +9,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/calls.h"
+#include "netd/daemon/revise.h"
 
 static int lookup_by_name(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
@@ -381,6 +382,65 @@ static int get_leases(struct rpc_call *call, void *args, void *ret, struct nd_er
 	return list.failed ? nd_error_nomem(err) : RPC_DONE;
 }
 
+/* ---- updates ---- */
+
+static int update(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_network_update_args *a = args;
+	struct network *net;
+	struct entry_revision e = {
+		.command = (int)a->command, .section = (int)a->section,
+		.parent_index = a->parent_index, .xml = a->xml, .flags = a->flags,
+	};
+	int r = call_flags(a->flags, AFFECT_LIVE | AFFECT_CONFIG, "networkUpdate", err);
+
+	if (r < 0)
+		return r;
+	net = call_network(call, &a->net, err);
+	r = net ? revise_entry(call_netd(call), net, &e, reply_done, call, err) : -ENOENT;
+	return r < 0 ? r : RPC_PENDING;
+}
+
+static int set_metadata(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_network_set_metadata_args *a = args;
+	struct network *net;
+	struct metadata_revision m = {
+		.type = a->type, .text = a->metadata ? *a->metadata : NULL, .key = a->key ? *a->key : NULL,
+		.uri = a->uri ? *a->uri : NULL, .flags = a->flags,
+	};
+	int r = call_flags(a->flags, AFFECT_LIVE | AFFECT_CONFIG, "networkSetMetadata", err);
+
+	if (r < 0)
+		return r;
+	net = call_network(call, &a->net, err);
+	r = net ? revise_metadata(call_netd(call), net, &m, reply_done, call, err) : -ENOENT;
+	return r < 0 ? r : RPC_PENDING;
+}
+
+static int get_metadata(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_network_get_metadata_args *a = args;
+	struct network *net;
+	bool live, config;
+	int r = call_flags(a->flags, AFFECT_LIVE | AFFECT_CONFIG, "networkGetMetadata", err);
+
+	if (r < 0)
+		return r;
+	if (a->flags == (AFFECT_LIVE | AFFECT_CONFIG))
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "flags 'VIR_NETWORK_UPDATE_AFFECT_LIVE' and "
+				    "'VIR_NETWORK_UPDATE_AFFECT_CONFIG' in function "
+				    "'virNetworkGetMetadata' are mutually exclusive");
+	net = call_network(call, &a->net, err);
+	if (!net)
+		return -ENOENT;
+	r = affected(net, a->flags, &live, &config, err);
+	if (r < 0)
+		return r;
+	return net_def_get_metadata(live ? net->live : net->def, a->type, a->uri ? *a->uri : NULL,
+				    &((lv_str_ret *)ret)->value, err);
+}
+
 /* ---- events ---- */
 
 static int event_register(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
@@ -446,6 +506,11 @@ const struct rpc_method network_methods[] = {
 		  lv_network_set_autostart_args, set_autostart),
 	CALL(LV_PROC_NETWORK_GET_DHCP_LEASES, "virNetworkGetDHCPLeases", RO,
 	     lv_network_get_dhcp_leases_args, lv_network_get_dhcp_leases_ret, get_leases),
+	CALL_ARGS(LV_PROC_NETWORK_UPDATE, "virNetworkUpdate", 0, lv_network_update_args, update),
+	CALL_ARGS(LV_PROC_NETWORK_SET_METADATA, "virNetworkSetMetadata", 0,
+		  lv_network_set_metadata_args, set_metadata),
+	CALL(LV_PROC_NETWORK_GET_METADATA, "virNetworkGetMetadata", RO, lv_network_get_metadata_args,
+	     lv_str_ret, get_metadata),
 	CALL(LV_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY, "virConnectNetworkEventRegisterAny", RO,
 	     lv_network_event_register_any_args, lv_int_ret, event_register),
 	CALL_ARGS(LV_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY, "virConnectNetworkEventDeregisterAny",

@@ -24,7 +24,7 @@ struct change {
 	struct nd_uuid port_uuid;
 	struct bandwidth_def bandwidth;
 	struct tap_options tap;
-	char tap_name[IFNAMSIZ];
+	char tap_name[IFNAMSIZ], tap_alias[64];
 	int tap_fds[8];
 	size_t n_tap_fds;
 	struct net_def *old_live;	/* update: what to write back */

@@ -218,6 +218,7 @@ int ports_plug(struct netd *d, struct network *net, const struct plug_options *o
 	       void *arg, struct nd_error *err)
 {
 	ND_AUTO(port_def_free) struct port_def *def = NULL;
+	char uuid[ND_UUID_STRLEN];
 	struct plug *p;
 	int r = check_ifname(opt->ifname, err);
 
@@ -240,8 +241,10 @@ int ports_plug(struct netd *d, struct network *net, const struct plug_options *o
 		return nd_error_nomem(err);
 	}
 	strcpy(p->change.tap_name, opt->ifname[0] ? opt->ifname : "vnet%d");
+	snprintf(p->change.tap_alias, sizeof(p->change.tap_alias), "netd:%s",
+		 nd_uuid_format(&def->uuid, uuid));
 	p->change.tap = (struct tap_options){
-		.name = p->change.tap_name, .mac = tap_host_mac(&def->mac), .owner_uid = opt->owner_uid,
+		.name = p->change.tap_name, .alias = p->change.tap_alias, .mac = tap_host_mac(&def->mac), .owner_uid = opt->owner_uid,
 		.queues = opt->queues, .vnet_hdr = true, .persist = true,
 	};
 	def = NULL;

@@ -6,6 +6,9 @@
 
 extern const struct xml_elem elem_forward;
 extern const struct xml_elem elem_forward_interface;
+#define MAC_TABLE_NAMES .names = mac_table_managers, .n_names = 3
+extern const char *const mac_table_managers[3];		/* of enum mac_table_manager */
+
 extern const struct xml_elem elem_domain;
 extern const struct xml_elem elem_dns;
 extern const struct xml_elem elem_dns_txt, elem_dns_srv, elem_dns_host;
@@ -17,6 +20,9 @@ extern const struct xml_elem elem_virtualport;
 extern const struct xml_elem elem_bandwidth;		/* of a network or portgroup */
 extern const struct xml_elem elem_port_bandwidth;	/* of a port: floor and classID too */
 extern const struct xml_elem elem_portgroup;
+
+/* The first parameter that does not belong to the type, or NULL. */
+const char *virtualport_stray_parameter(const struct virtualport_def *v);
 
 /* Element rules that need more than the element: used by the parser and by updates. */
 int dhcp_range_check(const struct dhcp_range *range, const struct nd_prefix *subnet,

@@ -12,6 +12,11 @@
 #define PROFILE_MAX 39
 #define VLAN_ID_MAX 4095
 
+const char *const mac_table_managers[] = {
+	[MAC_TABLE_KERNEL] = "kernel",
+	[MAC_TABLE_LIBVIRT] = "libvirt",
+};
+
 static const char *const native_modes[] = {
 	[VLAN_NATIVE_TAGGED] = "tagged",
 	[VLAN_NATIVE_UNTAGGED] = "untagged",
@@ -112,8 +117,7 @@ static const struct xml_elem parameters_elem = {
 	XML_ATTRS(parameter_attrs), .check = parameters_check,
 };
 
-/* The first parameter that does not belong to the type, or NULL. */
-static const char *stray_parameter(const struct virtualport_def *v)
+const char *virtualport_stray_parameter(const struct virtualport_def *v)
 {
 	bool qbg = v->type == VIRTUALPORT_8021QBG, qbh = v->type == VIRTUALPORT_8021QBH;
 	bool ovs = v->type == VIRTUALPORT_OPENVSWITCH, midonet = v->type == VIRTUALPORT_MIDONET;
@@ -136,7 +140,7 @@ static const char *stray_parameter(const struct virtualport_def *v)
 static int virtualport_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct virtualport_def *v = self;
-	const char *stray = stray_parameter(v);
+	const char *stray = virtualport_stray_parameter(v);
 	bool any = v->has_managerid || v->has_typeid || v->has_typeidversion ||
 		   v->has_instanceid || v->has_interfaceid || v->profileid;
 

@@ -44,8 +44,7 @@ static void drop_child(xmlNode *node)
 	xmlFreeNode(node);
 }
 
-/* The node as text, indented as at this depth of a document. */
-static char *dump(xmlNode *node, int depth)
+char *metadata_dump(xmlNode *node, int depth)
 {
 	xmlBuffer *buf = xmlBufferCreate();
 	char *text = NULL;
@@ -72,7 +71,7 @@ static int metadata_parse(struct xml_in *in, const xmlNode *node, void *self)
 			drop_child(child);
 	}
 	if (copy->children) {
-		*to = dump(copy, 1);
+		*to = metadata_dump(copy, 1);
 		if (!*to) {
 			xmlFreeNode(copy);
 			return nd_error_nomem(in->err);

@@ -5,3 +5,6 @@
 
 /* For table rows: keeps <metadata> as text in a char * field. */
 extern const struct xml_elem elem_metadata;
+
+/* The node as text, indented as at this depth of a document; caller frees, NULL: no memory. */
+char *metadata_dump(xmlNode *node, int depth);

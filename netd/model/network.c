@@ -61,11 +61,6 @@ static const struct xml_elem port_elem = {
 	.line_at = offsetof(struct net_def, port_line), XML_ATTRS(port_attrs),
 };
 
-static const char *const mac_table_managers[] = {
-	[MAC_TABLE_KERNEL] = "kernel",
-	[MAC_TABLE_LIBVIRT] = "libvirt",
-};
-
 static bool out_is_l3(const struct xml_out *out)
 {
 	return forward_mode_is_l3(((const struct net_def *)out->root)->forward.mode);
@@ -105,7 +100,7 @@ static const struct xml_attr bridge_attrs[] = {
 	{ .name = "delay", .kind = XML_UINT, XML_FIELD(struct bridge_def, delay_s),
 	  .format = format_delay },
 	{ .name = "macTableManager", .kind = XML_ENUM,
-	  XML_FIELD(struct bridge_def, mac_table_manager), XML_NAMES(mac_table_managers) },
+	  XML_FIELD(struct bridge_def, mac_table_manager), MAC_TABLE_NAMES },
 };
 
 static const struct xml_elem bridge_elem = {
@@ -279,7 +274,7 @@ int net_def_parse(const char *xml, size_t len, struct net_def **out, struct nd_e
 
 	if (!def)
 		return nd_error_nomem(err);
-	r = xml_doc_parse(xml, len, "network_definition", &doc, err);
+	r = xml_doc_parse(xml, len, "(network_definition)", &doc, err);
 	if (r == 0)
 		r = xml_doc_root(doc, "network", &root, err);
 	if (r == 0)

@@ -63,11 +63,13 @@ struct forward {
 	int line;
 };
 
+enum mac_table_manager { MAC_TABLE_ABSENT, MAC_TABLE_KERNEL, MAC_TABLE_LIBVIRT };
+
 struct bridge_def {
 	char *name, *zone;
 	bool stp_off;
 	uint32_t delay_s;
-	enum { MAC_TABLE_ABSENT, MAC_TABLE_KERNEL, MAC_TABLE_LIBVIRT } mac_table_manager;
+	enum mac_table_manager mac_table_manager;
 	int line;
 };
 

@@ -50,15 +50,14 @@ static void clip(const char *xml, size_t *start, size_t *end, size_t at)
 /* "WHAT:LINE: REASON", the line, and dashes with a caret under the byte at `at`. */
 static void complain(struct complaint *c, int line, const char *reason, size_t at)
 {
-	size_t start, end, i;
+	size_t start, end, place = at < c->len ? at : c->len;
 	ND_AUTO(nd_str_free) struct nd_str caret = { 0 };
 
 	if (c->made)
 		return;
 	c->made = true;
-	if (at > c->len)
-		at = c->len;
 	/* An error at a line's end belongs to that line, not to the next. */
+	at = place;
 	while (at > 0 && (at == c->len || c->xml[at] == '\n' || c->xml[at] == '\r'))
 		at--;
 	for (start = at; start > 0 && c->xml[start - 1] != '\n' && c->xml[start - 1] != '\r';)
@@ -66,11 +65,13 @@ static void complain(struct complaint *c, int line, const char *reason, size_t a
 	for (end = at; end < c->len && c->xml[end] != '\n' && c->xml[end] != '\r' && c->xml[end];)
 		end++;
 	clip(c->xml, &start, &end, at);
-	for (i = start; i < at; i++)
-		if (!utf8_continues((unsigned char)c->xml[i]))
+	if (place > end)
+		place = end;
+	for (at = start; at < place; at++)
+		if (!utf8_continues((unsigned char)c->xml[at]))
 			nd_str_add(&caret, "-");
 	nd_str_add(&caret, "^");
-	nd_error_set(c->err, ND_ERR_XML_DETAIL, "(%s):%d: %.*s\n%.*s\n%s", c->what, line,
+	nd_error_set(c->err, ND_ERR_XML_DETAIL, "%s:%d: %.*s\n%.*s\n%s", c->what, line,
 		     (int)strcspn(reason, "\n"), reason, (int)(end - start), c->xml + start,
 		     caret.failed ? "^" : caret.text);
 }
@@ -109,11 +110,11 @@ static int check_input(const char *xml, size_t len, const char *what, struct nd_
 {
 	if (len > NET_XML_MAX_BYTES)
 		return nd_error_set(err, ND_ERR_XML_DETAIL,
-				    "(%s): the document has %zu bytes, more than %d", what, len,
+				    "%s: the document has %zu bytes, more than %d", what, len,
 				    NET_XML_MAX_BYTES);
 	if (memchr(xml, 0, len))
 		return nd_error_set(err, ND_ERR_XML_DETAIL,
-				    "(%s): the document has a zero byte", what);
+				    "%s: the document has a zero byte", what);
 	return 0;
 }
 

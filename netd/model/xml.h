@@ -26,7 +26,7 @@ struct xml_in {
 };
 
 /*
- * Parses len bytes into a tree. what: the document's name in messages ("network_definition").
+ * Parses len bytes into a tree. what: the document's name in messages ("(network_definition)").
  * Not well-formed, too large, too deep or with a DTD: ND_ERR_XML_DETAIL with line, reason, the
  * line itself and a caret under the place. The caller frees *out with xmlFreeDoc().
  */

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dhcp/lease_db.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 1
+#define BUSY_MS 500			/* a server that is just ending may still hold the lock */
+
+struct lease_db {
+	sqlite3 *sql;
+	sqlite3_stmt *put, *del, *begin, *commit, *restore;
+	int64_t offset_ms;		/* wall clock minus boot clock */
+};
+
+/*
+ * EXCLUSIVE before WAL: the log's index then lives on the heap instead of in a shared -shm file.
+ * FULL: a commit is on disk when it returns. The log is never truncated: on a full disk it can be
+ * written again, so that known leases are renewed when new ones are refused.
+ */
+static const char setup_sql[] =
+	"PRAGMA locking_mode=EXCLUSIVE;"
+	"PRAGMA journal_mode=WAL;"
+	"PRAGMA synchronous=FULL;"
+	"PRAGMA temp_store=MEMORY;"
+	"PRAGMA mmap_size=0;"
+	"PRAGMA cache_size=-128;"
+	"PRAGMA wal_autocheckpoint=512;";
+
+static const char schema_sql[] =
+	"BEGIN IMMEDIATE;"
+	"CREATE TABLE lease("
+	" address TEXT PRIMARY KEY,"
+	" mac TEXT NOT NULL,"
+	" state TEXT NOT NULL,"
+	" client_id TEXT NOT NULL,"
+	" hostname TEXT NOT NULL,"
+	" name_configured INTEGER NOT NULL,"
+	" plugged INTEGER NOT NULL,"
+	" started INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE TABLE clock(boot_id TEXT PRIMARY KEY, offset_ms INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version=1;"
+	"COMMIT;";
+
+#define COLUMNS "address,mac,state,client_id,hostname,name_configured,plugged,started,expires"
+
+static const char *const state_names[] = {
+	[LEASE_ROW_BOUND] = "bound",
+	[LEASE_ROW_RELEASED] = "released",
+	[LEASE_ROW_DECLINED] = "declined",
+};
+
+static int code_of(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:	return 0;
+	case SQLITE_FULL:	return -ENOSPC;
+	case SQLITE_NOMEM:	return -ENOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_SCHEMA:
+	case SQLITE_ERROR:	/* a table or a column is missing */
+	case SQLITE_NOTADB:	return -EUCLEAN;
+	case SQLITE_BUSY:	return -EBUSY;
+	case SQLITE_READONLY:	return -EROFS;
+	default:		return -EIO;
+	}
+}
+
+static int fail(struct lease_db *db, int rc, const char *what, struct nd_error *err)
+{
+	int code = -code_of(rc);
+
+	nd_error_set(err, ND_ERR_OPERATION_FAILED, "%s: %s", what,
+		     db->sql ? sqlite3_errmsg(db->sql) : "out of memory");
+	if (err)
+		err->code = code;
+	return -code;
+}
+
+static int prepare(struct lease_db *db, const char *text, sqlite3_stmt **out, struct nd_error *err)
+{
+	int rc = sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+
+	return rc == SQLITE_OK ? 0 : fail(db, rc, "cannot use the lease database", err);
+}
+
+/* The result of a query for one number, or -1. */
+static int64_t query_int(struct lease_db *db, const char *text)
+{
+	sqlite3_stmt *st;
+	int64_t value = -1;
+
+	if (sqlite3_prepare_v2(db->sql, text, -1, &st, NULL) != SQLITE_OK)
+		return -1;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		value = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return value;
+}
+
+static int set_up(struct lease_db *db, struct nd_error *err)
+{
+	int rc;
+	int64_t version;
+
+	/* Buffers for many small allocations would be a quarter of the server's memory. */
+	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	rc = sqlite3_exec(db->sql, setup_sql, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return fail(db, rc, "cannot open the lease database", err);
+	version = query_int(db, "PRAGMA user_version");
+	if (version == 0) {
+		rc = sqlite3_exec(db->sql, schema_sql, NULL, NULL, NULL);
+		if (rc != SQLITE_OK)
+			return fail(db, rc, "cannot make the lease database", err);
+	} else if (version != VERSION) {
+		nd_error_set(err, ND_ERR_OPERATION_FAILED,
+			     "the lease database has version %lld, not %d", (long long)version,
+			     VERSION);
+		return -EUCLEAN;
+	}
+	return 0;
+}
+
+static int prepare_all(struct lease_db *db, struct nd_error *err)
+{
+	const struct { const char *text; sqlite3_stmt **at; } all[] = {
+		{ "REPLACE INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)", &db->put },
+		{ "DELETE FROM lease WHERE address=?", &db->del },
+		{ "BEGIN IMMEDIATE", &db->begin },
+		{ "COMMIT", &db->commit },
+		{ "INSERT INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?) "
+		  "ON CONFLICT(address) DO UPDATE SET mac=excluded.mac,state=excluded.state,"
+		  "client_id=excluded.client_id,hostname=excluded.hostname,"
+		  "name_configured=excluded.name_configured,plugged=excluded.plugged,"
+		  "started=excluded.started,expires=excluded.expires "
+		  "WHERE excluded.started>=lease.started", &db->restore },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ND_COUNT(all) && r == 0; i++)
+		r = prepare(db, all[i].text, all[i].at, err);
+	return r;
+}
+
+int lease_db_open(const char *path, struct lease_db **out, struct nd_error *err)
+{
+	ND_AUTO(lease_db_close) struct lease_db *db = calloc(1, sizeof(*db));
+	int rc, r;
+
+	if (!db)
+		return nd_error_nomem(err);
+	rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			     SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		r = fail(db, rc, "cannot open the lease database", err);
+		return nd_error_prefix(err, "%s", path), r;
+	}
+	r = set_up(db, err);
+	if (r == 0)
+		r = prepare_all(db, err);
+	if (r < 0) {
+		nd_error_prefix(err, "%s", path);
+		return r;
+	}
+	*out = nd_take_ptr(&db);
+	return 0;
+}
+
+void lease_db_close(struct lease_db *db)
+{
+	if (!db)
+		return;
+	sqlite3_finalize(db->put);
+	sqlite3_finalize(db->del);
+	sqlite3_finalize(db->begin);
+	sqlite3_finalize(db->commit);
+	sqlite3_finalize(db->restore);
+	sqlite3_close(db->sql);
+	free(db);
+}
+
+int lease_db_set_clock(struct lease_db *db, const char *boot_id, uint64_t boottime_ms,
+		       int64_t wall_s, struct nd_error *err)
+{
+	sqlite3_stmt *st;
+	int r = prepare(db, "SELECT offset_ms FROM clock WHERE boot_id=?", &st, err), rc;
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_text(st, 1, boot_id, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	db->offset_ms = rc == SQLITE_ROW && boot_id[0] ? sqlite3_column_int64(st, 0) :
+		wall_s * 1000 - (int64_t)boottime_ms;
+	sqlite3_finalize(st);
+	if (rc == SQLITE_ROW && boot_id[0])
+		return 0;
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		return fail(db, rc, "cannot read the lease database", err);
+	r = prepare(db, "INSERT INTO clock VALUES(?,?)", &st, err);
+	if (r < 0)
+		return r;
+	/* A disk that is full, say, costs only that the next start reads the wall clock again. */
+	(void)sqlite3_exec(db->sql, "BEGIN IMMEDIATE; DELETE FROM clock", NULL, NULL, NULL);
+	sqlite3_bind_text(st, 1, boot_id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, db->offset_ms);
+	(void)sqlite3_step(st);
+	sqlite3_finalize(st);
+	if (sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		lease_db_rollback(db);
+	return 0;
+}
+
+/* --- rows --- */
+
+static void hex_format(const uint8_t *bytes, size_t len, char *out)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < len; i++)
+		sprintf(out + 3 * i, i + 1 < len ? "%02x:" : "%02x", bytes[i]);
+}
+
+static bool hex_parse(const char *text, struct lease_row *row)
+{
+	unsigned byte;
+	int used;
+
+	row->client_id_len = 0;
+	while (*text) {
+		if (row->client_id_len == sizeof(row->client_id) ||
+		    sscanf(text, "%2x%n", &byte, &used) != 1 || used != 2 ||
+		    (text[2] != ':' && text[2] != '\0'))
+			return false;
+		row->client_id[row->client_id_len++] = byte;
+		text += text[2] ? 3 : 2;
+	}
+	return true;
+}
+
+static int64_t wall_of_ms(const struct lease_db *db, int64_t boottime_ms, bool up)
+{
+	int64_t ms = boottime_ms + db->offset_ms;
+
+	return ms / 1000 + (up && ms % 1000 > 0);
+}
+
+static bool row_of_record(const struct lease_db *db, const struct lease_record *r,
+			  struct lease_row *row)
+{
+	int64_t expires_ms = r->expires_s * 1000 - db->offset_ms;
+	size_t state = 0;
+
+	memset(row, 0, sizeof(*row));
+	while (state < ND_COUNT(state_names) && strcmp(state_names[state], r->state) != 0)
+		state++;
+	if (state == ND_COUNT(state_names) || inet_pton(AF_INET, r->address, &row->address) != 1 ||
+	    !nd_mac_parse(r->mac, &row->mac) || !hex_parse(r->client_id, row) ||
+	    strlen(r->hostname) >= sizeof(row->hostname) || r->expires_s < 0 ||
+	    r->expires_s > INT32_MAX * (int64_t)1000)
+		return false;
+	strcpy(row->hostname, r->hostname);
+	row->state = state;
+	row->name_configured = r->name_configured != 0;
+	row->plugged = r->plugged != 0;
+	row->start_ms = r->started_s * 1000 - db->offset_ms;
+	row->expires_ms = r->expires_s == 0 ? LEASE_NEVER_MS : expires_ms > 0 ? expires_ms : 0;
+	return true;
+}
+
+static const char *column_text(sqlite3_stmt *st, int column)
+{
+	const unsigned char *text = sqlite3_column_text(st, column);
+
+	return text ? (const char *)text : "";
+}
+
+int lease_db_load(struct lease_db *db, void (*load)(void *ctx, const struct lease_row *row),
+		  void *ctx, size_t *n_out, struct nd_error *err)
+{
+	sqlite3_stmt *st;
+	struct lease_row row;
+	int r = prepare(db, "SELECT " COLUMNS " FROM lease", &st, err), rc;
+
+	*n_out = 0;
+	if (r < 0)
+		return r;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct lease_record rec = {
+			column_text(st, 0), column_text(st, 1), column_text(st, 2),
+			column_text(st, 3), column_text(st, 4), sqlite3_column_int64(st, 5),
+			sqlite3_column_int64(st, 6), sqlite3_column_int64(st, 7),
+			sqlite3_column_int64(st, 8) };
+
+		if (!row_of_record(db, &rec, &row)) {
+			nd_error_set(err, ND_ERR_OPERATION_FAILED,
+				     "the row of address '%.20s' cannot be read", rec.address);
+			rc = SQLITE_CORRUPT;
+			break;
+		}
+		load(ctx, &row);
+		(*n_out)++;
+	}
+	if (rc != SQLITE_DONE && (!err || !err->text[0]))
+		fail(db, rc, "cannot read the lease database", err);
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : code_of(rc);
+}
+
+static int step(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return code_of(rc);
+}
+
+int lease_db_begin(struct lease_db *db)
+{
+	return step(db->begin);
+}
+
+static int put_record(sqlite3_stmt *st, const struct lease_record *r)
+{
+	const char *const texts[] = { r->address, r->mac, r->state, r->client_id, r->hostname };
+	const int64_t numbers[] = { r->name_configured, r->plugged, r->started_s, r->expires_s };
+
+	for (int i = 0; i < 5; i++)
+		sqlite3_bind_text(st, 1 + i, texts[i], -1, SQLITE_STATIC);
+	for (int i = 0; i < 4; i++)
+		sqlite3_bind_int64(st, 6 + i, numbers[i]);
+	return step(st);
+}
+
+int lease_db_put(struct lease_db *db, const struct lease_row *row)
+{
+	char address[INET_ADDRSTRLEN], mac[ND_MAC_STRLEN], client_id[3 * 255 + 1];
+	struct lease_record r = {
+		.address = inet_ntop(AF_INET, &row->address, address, sizeof(address)),
+		.mac = nd_mac_format(&row->mac, mac),
+		.client_id = client_id,
+		.hostname = row->hostname,
+		.name_configured = row->name_configured,
+		.plugged = row->plugged,
+	};
+
+	if (row->state == LEASE_ROW_GONE) {
+		sqlite3_bind_text(db->del, 1, address, -1, SQLITE_STATIC);
+		return step(db->del);
+	}
+	r.state = state_names[row->state];
+	hex_format(row->client_id, row->client_id_len, client_id);
+	r.started_s = wall_of_ms(db, row->start_ms, false);
+	/* Rounded up: a restart may only find a lease longer than it was promised. */
+	r.expires_s = row->expires_ms == LEASE_NEVER_MS ? 0 :
+		wall_of_ms(db, (int64_t)row->expires_ms, true);
+	return put_record(db->put, &r);
+}
+
+int lease_db_commit(struct lease_db *db)
+{
+	return step(db->commit);
+}
+
+void lease_db_rollback(struct lease_db *db)
+{
+	/* Some errors have rolled back already: then there is nothing to roll back. */
+	if (!sqlite3_get_autocommit(db->sql))
+		(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool lease_db_restore(struct lease_db *db, const struct lease_record *record)
+{
+	struct lease_row row;
+
+	return row_of_record(db, record, &row) && put_record(db->restore, record) == 0;
+}
