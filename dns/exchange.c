@@ -344,11 +344,9 @@ static int stream_write(struct stream *s)
 	return s->out_at == s->out_len;
 }
 
-/* As stream_write(). */
-static int stream_read(struct stream *s)
+/* Reads up to want bytes of what in_at counts. As stream_write(). */
+static int stream_fill(struct stream *s, uint8_t *to, size_t want)
 {
-	uint8_t *to = s->in ? s->in : s->head;
-	size_t want = s->in ? s->in_len : sizeof(s->head);
 	ssize_t n = recv(s->watch.fd, to + s->in_at, want - s->in_at, MSG_DONTWAIT);
 
 	if (n < 0)
@@ -356,16 +354,26 @@ static int stream_read(struct stream *s)
 	if (n == 0)
 		return -1;
 	s->in_at += (size_t)n;
-	if (s->in_at < want)
-		return 0;
-	if (s->in)
-		return 1;
-	s->in_len = (size_t)s->head[0] << 8 | s->head[1];
-	s->in_at = 0;
-	if (s->in_len < DNS_HEADER_LEN)
-		return -1;
-	s->in = malloc(s->in_len);
-	return s->in ? 0 : -1;
+	return s->in_at == want;
+}
+
+/* As stream_write(). */
+static int stream_read(struct stream *s)
+{
+	if (!s->in) {
+		int r = stream_fill(s, s->head, sizeof(s->head));
+
+		if (r <= 0)
+			return r;
+		s->in_len = (size_t)s->head[0] << 8 | s->head[1];
+		s->in_at = 0;
+		if (s->in_len < DNS_HEADER_LEN)
+			return -1;
+		s->in = malloc(s->in_len);
+		if (!s->in)
+			return -1;
+	}
+	return stream_fill(s, s->in, s->in_len);
 }
 
 static void stream_ready(struct dns_watch *w, uint32_t events, uint64_t now_ms)

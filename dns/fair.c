@@ -15,16 +15,17 @@ struct dns_fair_client {
 struct dns_fair {
 	struct nd_hash *clients;
 	struct dns_fair_client *turn;		/* in the ring; NULL: nobody waits */
-	size_t bytes, max_bytes, active, max_active;
+	const struct dns_fair_limits *limits;
+	size_t bytes, active;
 };
 
-struct dns_fair *dns_fair_new(size_t max_bytes, size_t max_active)
+struct dns_fair *dns_fair_new(const struct dns_fair_limits *limits)
 {
 	struct dns_fair *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
-	*f = (struct dns_fair){ .max_bytes = max_bytes, .max_active = max_active };
+	f->limits = limits;
 	f->clients = nd_hash_new();
 	if (!f->clients) {
 		free(f);
@@ -77,14 +78,24 @@ static void client_forget(struct dns_fair *f, struct dns_fair_client *c)
 	free(c);
 }
 
+/* What a client may have of something: as much as is free, and no less than always. */
+static size_t share(size_t all, size_t used, size_t always)
+{
+	size_t left = all > used ? all - used : 0;
+
+	return left > always ? left : always;
+}
+
 struct dns_fair_client *dns_fair_charge(struct dns_fair *f, const struct nd_ip *address,
 					size_t bytes)
 {
+	const struct dns_fair_limits *l = f->limits;
 	struct dns_fair_client *c = client_get(f, address);
 
 	if (!c)
 		return NULL;
-	if (c->bytes + bytes > f->max_bytes - f->bytes) {
+	if (f->bytes + bytes > l->bytes_hard ||
+	    c->bytes + bytes > share(l->bytes, f->bytes, l->client_bytes)) {
 		client_forget(f, c);
 		return NULL;
 	}
@@ -139,12 +150,13 @@ static void queue_remove(struct dns_fair *f, struct dns_fair_item *item)
 /* The next client in the ring that may have one more under way. */
 static struct dns_fair_client *client_ready(const struct dns_fair *f)
 {
+	const struct dns_fair_limits *l = f->limits;
 	struct dns_fair_client *c = f->turn;
 
-	if (!c || f->active >= f->max_active)
+	if (!c)
 		return NULL;
 	do {
-		if (c->active < f->max_active - f->active)
+		if (c->active < share(l->active, f->active, l->client_active))
 			return c;
 		c = c->next;
 	} while (c != f->turn);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fair.h -- whose turn it is: each client's share of memory and of the questions under way
  *
- * A client may hold as much as is still free: alone it gets half of everything, of k greedy clients
- * each gets 1/(k+1), and there is always something left for one that asks little (the dynamic
- * thresholds of Choudhury and Hahne, 1998). Clients with waiting items take turns.
+ * A client may hold as much as is still free: alone it gets half of everything, a second one half of
+ * the rest (the dynamic thresholds of Choudhury and Hahne, 1998); and a small amount always, so that
+ * those who come last and ask little find room. Clients with waiting items take turns.
  */
 #pragma once
 #include <stdbool.h>
@@ -21,8 +21,14 @@ struct dns_fair_item {
 	bool queued, active;
 };
 
-/* NULL when memory runs out. */
-struct dns_fair *dns_fair_new(size_t max_bytes, size_t max_active);
+struct dns_fair_limits {
+	size_t bytes, active;			/* shared out as above */
+	size_t client_bytes, client_active;	/* what each client may always have ... */
+	size_t bytes_hard;			/* ... up to this in all */
+};
+
+/* limits are borrowed. NULL when memory runs out. */
+struct dns_fair *dns_fair_new(const struct dns_fair_limits *limits);
 void dns_fair_free(struct dns_fair *f);		/* NULL is fine */
 
 /* Charges bytes to the client at this address. NULL when that is over its share (or there is no

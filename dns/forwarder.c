@@ -11,8 +11,6 @@
 #include "netd/base/array.h"
 #include "netd/base/hash.h"
 
-#define BYTES_MAX (4 * 1024 * 1024)	/* of questions and those who wait for them */
-#define ACTIVE_MAX 1024			/* questions under way */
 #define STARTS_PER_ROUND 64		/* between two looks at the clients' sockets */
 #define ATTEMPTS_MAX 8			/* messages for one question */
 #define HEDGE_MAX_MS 150		/* until the next upstream is asked, too */
@@ -22,6 +20,12 @@
 #define LATE_MS 150			/* without an answer, when another upstream has answered */
 #define FAILURES_MAX 2			/* then it is asked last ... */
 #define PROBE_MS 3000			/* ... and tried beside the others now and then */
+
+/* Of questions and those who wait for them, and of questions under way. */
+static const struct dns_fair_limits limits = {
+	.bytes = 4 * 1024 * 1024, .client_bytes = 16 * 1024, .bytes_hard = 8 * 1024 * 1024,
+	.active = 1024, .client_active = 8,
+};
 
 struct attempt {
 	struct dns_exchange *exchange;	/* NULL: free, or it came to nothing */
@@ -87,7 +91,7 @@ struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache 
 	f->done = done;
 	f->context = context;
 	f->exchanges = dns_exchanges_new(loop, counters);
-	f->fair = dns_fair_new(BYTES_MAX, ACTIVE_MAX);
+	f->fair = dns_fair_new(&limits);
 	f->questions = nd_hash_new();
 	if (!f->exchanges || !f->fair || !f->questions) {
 		dns_forwarder_free(f);
@@ -205,21 +209,31 @@ static void peer_answered(struct dns_peer *p, uint64_t rtt_ms)
 	p->rtt_ms = p->rtt_ms ? (p->rtt_ms * 7 + rtt) / 8 : rtt;
 }
 
-/* The peer whose turn is the n-th: those that answer in the configured order, then those that
- * failed, and so on round. False when all of them are this server itself. */
-static bool peer_choose(const struct question *q, size_t n, size_t *out)
+static size_t attempts_at(const struct question *q, size_t peer)
 {
-	size_t order[16], count = 0;
+	size_t n = 0;
 
-	for (int failed = 0; failed <= 1; failed++)
-		for (size_t i = 0; i < q->peers->n && count < 16; i++)
-			if ((q->peers->items[i].failures >= FAILURES_MAX) == failed &&
-			    !is_own(q->owner, &q->peers->items[i].where))
-				order[count++] = i;
-	if (!count)
-		return false;
-	*out = order[n % count];
-	return true;
+	for (size_t i = 0; i < q->n_sent; i++)
+		n += q->attempts[i].peer == peer;
+	return n;
+}
+
+/* The peer whose turn it is: that with the fewest attempts, of these one that answers rather than
+ * one that failed, of these the first. False when all of them are this server itself. */
+static bool peer_choose(const struct question *q, size_t *out)
+{
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < q->peers->n; i++) {
+		const struct dns_peer *p = &q->peers->items[i];
+		size_t rank = attempts_at(q, i) * 2 + (p->failures >= FAILURES_MAX);
+
+		if (rank < best && !is_own(q->owner, &p->where)) {
+			best = rank;
+			*out = i;
+		}
+	}
+	return best != SIZE_MAX;
 }
 
 static void attempt_done(void *context, struct dns_exchange *e, enum dns_exchange_result result,
@@ -284,7 +298,7 @@ static void question_try(struct question *q, uint64_t now_ms)
 	size_t peer;
 	bool sent;
 
-	if (!peer_choose(q, q->n_sent, &peer)) {
+	if (!peer_choose(q, &peer)) {
 		q->rcode = DNS_REFUSED;
 		question_fail(q);
 		return;
