@@ -18,3 +18,10 @@ enum {
 	FD_LIMIT = 1024,	/* RLIMIT_NOFILE */
 	FD_LIMIT_BITS = 10,
 };
+
+/* Takes every number from FD_PACKET to FD_FREE, with an epoll descriptor at FD_EPOLL. FD_CHANNEL
+ * and what is below it are there already. 0 or -errno. */
+int fds_reserve(void);
+
+/* Moves these to their numbers; packet -1: there is none. 0 or -errno. */
+int fds_place(int listen_fd, int packet_fd);

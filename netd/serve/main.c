@@ -5,12 +5,10 @@
  * configuration and sockets, locks itself in, and serves. See sandbox.h and service.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,25 +27,6 @@ struct start {
 	int fds[CHANNEL_FDS_MAX];
 	size_t n_fds;
 };
-
-/* Takes every number from the channel's to FD_FREE, so that nothing lands there by chance. */
-static int numbers_reserve(void)
-{
-	int epoll, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0)
-		return -errno;
-	for (int fd = FD_PACKET; fd < FD_FREE; fd++)
-		if (fd != null && dup3(null, fd, O_CLOEXEC) < 0)
-			return -errno;
-	if (null >= FD_FREE)
-		close(null);
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0 || dup3(epoll, FD_EPOLL, O_CLOEXEC) < 0)
-		return -errno;
-	close(epoll);
-	return 0;
-}
 
 static int hello_send(struct channel *channel)
 {
@@ -95,16 +74,13 @@ static int start_wait(struct channel *channel, struct start *start)
 static int numbers_assign(struct start *start, struct nd_error *err)
 {
 	size_t special = 1 + start->head.packet;
+	int r;
 
 	if (start->n_fds != special + start->head.n_udp + start->head.n_tcp)
 		return nd_error_set(err, ND_ERR_INTERNAL, "%zu descriptors came with the start",
 				    start->n_fds);
-	if (dup3(start->fds[0], FD_LISTEN, O_CLOEXEC) < 0 ||
-	    (start->head.packet && dup3(start->fds[1], FD_PACKET, O_CLOEXEC) < 0))
-		return nd_error_sys(err, errno, "cannot place the sockets");
-	for (size_t i = 0; i < special; i++)
-		close(start->fds[i]);
-	return 0;
+	r = fds_place(start->fds[0], start->head.packet ? start->fds[1] : -1);
+	return r < 0 ? nd_error_sys(err, -r, "cannot place the sockets") : 0;
 }
 
 static void boot_id_read(char *to, size_t size)
@@ -175,7 +151,7 @@ int main(int argc, char **argv)
 	 * every server a few pages. */
 	mallopt(M_ARENA_MAX, 1);
 	boot_id_read(boot_id, sizeof(boot_id));
-	if (numbers_reserve() < 0)
+	if (fds_reserve() < 0)
 		return 1;
 	channel = channel_new(FD_CHANNEL);
 	if (!channel || hello_send(channel) < 0)
