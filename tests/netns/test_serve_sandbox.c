@@ -186,7 +186,6 @@ static long interface_list(void)
 }
 static long type_into_terminal(void) { return ioctl(FD_LOG, TIOCSTI, "x"); }
 static long truncate_log(void) { return ftruncate(FD_LOG, 0); }
-static long more_epolls(void) { return epoll_create1(0); }
 static long watch_files(void) { return inotify_init1(0); }
 
 static long run_program(void)
@@ -350,6 +349,7 @@ static long make_thread(void)
 
 	return pthread_create(&t, NULL, nothing, NULL) == 0 ? pthread_join(t, NULL) : -1;
 }
+static long make_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
 static long make_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 static long use_memory(void)
 {
@@ -380,7 +380,7 @@ static const struct attempt forbidden[] = {
 	A(send_addressed_high_bits), A(sendmsg_addressed), A(sendmsg_high_bits),
 	A(sendmsg_free_bit), A(sendmmsg_addressed), A(receive_descriptors), A(packet_option),
 	A(detach_filter), A(bind_to_device), A(transparent), A(interface_list),
-	A(type_into_terminal), A(truncate_log), A(more_epolls), A(watch_files),
+	A(type_into_terminal), A(truncate_log), A(watch_files),
 	A(run_program), A(run_descriptor), A(make_process), A(make_process_by_clone),
 	A(make_process_by_clone3), A(new_user_namespace), A(other_namespace), A(kill_parent),
 	A(kill_all), A(kill_thread), A(trace_parent), A(trace_me), A(read_memory),
@@ -394,7 +394,7 @@ static const struct attempt forbidden[] = {
 static const struct attempt needed[] = {
 	A(open_database), A(make_journal), A(sync_folder), A(lock_database), A(send_frame),
 	A(ask_upstream), A(answer_client), A(tcp_option), A(tell_netd), A(make_thread),
-	A(make_eventfd), A(use_memory),
+	A(make_epoll), A(make_eventfd), A(use_memory),
 };
 
 /* --- the ground --- */

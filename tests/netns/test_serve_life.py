@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Servers die, hang, outlive netd and are found again; and what they cost."""
+import os
+import re
+import signal
+import statistics
+import time
+
+import netdtest
+import servetest
+from netdtest import sh, wait_for
+
+
+def pss_kib(pid):
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        return int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+
+
+class Life(servetest.ServeTestCase):
+    def test_a_killed_server_is_back_within_100_ms(self):
+        self.bridge()
+        uuid, _ = self.network("domain=lab host=one,192.168.7.77")
+        g = self.guest("br7")
+        ip = g.udhcpc("-x", "hostname:box")["ip"]
+        for _ in range(3):
+            killed = time.monotonic()
+            os.kill(self.server_pids()[0], signal.SIGKILL)
+            back = self.harness.event("restarted", after=killed)
+            self.assertLess(back - killed, 0.1)
+            self.assertEqual(g.dig("@192.168.7.1", "box.lab"), [ip])
+            time.sleep(0.1)
+        self.assertEqual(self.harness.leases(uuid)[0][1], ip)
+        self.assertEqual(g.udhcpc("-x", "hostname:box")["ip"], ip)
+
+    def test_a_crash_loop_is_slowed_but_not_given_up(self):
+        self.bridge()
+        self.network()
+        began = time.monotonic()
+        for _ in range(8):
+            killed = time.monotonic()
+            wait_for("a server", self.server_pids, 3)
+            os.kill(self.server_pids()[0], signal.SIGKILL)
+            self.harness.event("restarted", after=killed)
+        took = time.monotonic() - began
+        self.assertGreater(took, 1.5)
+        self.assertLess(took, 8)
+        self.guest("br7").udhcpc()
+
+    def test_a_hanging_server_is_replaced(self):
+        self.bridge()
+        self.network()
+        os.kill(self.server_pids()[0], signal.SIGSTOP)
+        self.harness.event("restarted", timeout=15)
+        self.guest("br7").udhcpc()
+
+    def test_servers_outlive_netd_and_are_adopted(self):
+        self.bridge()
+        uuid, _ = self.network("domain=lab")
+        g = self.guest("br7")
+        ip = g.udhcpc("-x", "hostname:box")["ip"]
+        pids = self.server_pids()
+        self.harness.kill()
+        self.assertEqual(g.dig("@192.168.7.1", "box.lab"), [ip])
+        other = self.guest("br7")
+        other_ip = other.udhcpc("-x", "hostname:late")["ip"]	# while there is no netd
+        self.assertEqual(self.server_pids(), pids)
+        self.harness.start()
+        _, ms = self.network("domain=lab")
+        print("adopted in %.3f ms" % ms)
+        self.assertEqual(self.server_pids(), pids)
+        self.assertEqual(sorted(l[1] for l in self.harness.leases(uuid)), sorted([ip, other_ip]))
+        self.network("domain=lab host=one,192.168.7.77", verb="update")
+        self.assertEqual(self.server_pids(), pids)
+        self.assertEqual(g.dig("@192.168.7.1", "one"), ["192.168.7.77"])
+        killed = time.monotonic()
+        os.kill(pids[0], signal.SIGKILL)	# an adopted one is watched as well
+        self.harness.event("restarted", after=killed)
+        self.assertEqual(g.dig("@192.168.7.1", "box.lab"), [ip])
+
+    def test_a_changed_configuration_reaches_an_adopted_server(self):
+        self.bridge()
+        self.network("host=one,192.168.7.77")
+        g = self.guest("br7")
+        g.udhcpc()
+        pids = self.server_pids()
+        self.harness.kill()
+        self.harness.start()
+        self.network("host=two,192.168.7.78")
+        self.assertEqual(self.server_pids(), pids)
+        self.assertEqual(g.dig("@192.168.7.1", "two"), ["192.168.7.78"])
+
+    def test_a_server_whose_bridge_was_made_anew_is_replaced(self):
+        self.bridge()
+        self.network()
+        pids = self.server_pids()
+        self.harness.kill()
+        sh("ip", "link", "del", "br7")
+        self.bridge()
+        self.harness.start()
+        self.network()
+        wait_for("another process", lambda: self.server_pids() and
+                 not set(pids) & set(self.server_pids()))
+        self.guest("br7").udhcpc()
+
+    def test_strays_are_ended(self):
+        self.bridge()
+        self.network()
+        self.harness.kill()
+        self.harness.start()
+        self.harness.send("strays")
+        wait_for("no server", lambda: not self.server_pids())
+        self.assertEqual(os.listdir(self.netd.root + "/run"), [])
+
+    def test_spares_end_with_netd(self):
+        wait_for("spares", lambda: len(self.netd.serve_pids()) == 2)
+        self.harness.kill()
+        wait_for("no spares", lambda: not self.netd.serve_pids())
+
+    def test_a_server_has_no_rights(self):
+        self.bridge()
+        self.network()
+        pid = self.server_pids()[0]
+        with open("/proc/%d/status" % pid) as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        for cap in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual(int(status[cap], 16), 0, cap)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual(status["Seccomp"], "2")
+        self.assertEqual(status["Groups"].strip(), "")
+        self.assertEqual(len(set(status["Uid"].split())), 1)
+        self.assertEqual(os.readlink("/proc/%d/root" % pid),
+                         "%s/leases/%s" % (self.netd.root, servetest.UUID % 1))
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/status" % (pid, task)) as f:
+                self.assertIn("Seccomp:\t2", f.read())
+        fds = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+        self.assertFalse([f for f in fds if f.startswith("/") and "leases.db" not in f and
+                          f != "/dev/null" and not f.endswith("/log")])
+
+    def test_what_starting_costs(self):
+        times = []
+        for n in range(1, 21):
+            self.bridge("br%d" % (6 + n), "192.168.%d.1/24" % (6 + n))
+            self.harness.send("remove " + servetest.UUID % n)
+        for n in range(1, 21):
+            # the database as define makes it
+            uuid = servetest.UUID % n
+            with self.assertRaises(AssertionError):
+                self.harness.send("start %s nobridge 192.168.%d.1/24" % (uuid, 6 + n))
+            time.sleep(0.05)
+            times.append(self.network(number=n)[1])
+        print("start: median %.2f ms, worst %.2f ms" % (statistics.median(times), max(times)))
+        time.sleep(0.5)
+        pids = self.server_pids()
+        self.assertEqual(len(pids), 20)
+        pss = [pss_kib(pid) for pid in pids]
+        print("memory of a server among 20: %d KiB PSS" % statistics.median(pss))
+        self.assertLess(statistics.median(times), 4)
+        self.assertLess(statistics.median(pss), 700)
+        stops = [float(self.harness.send("stop " + servetest.UUID % n)[1]) for n in range(1, 21)]
+        print("stop: median %.2f ms" % statistics.median(stops))
+        wait_for("no server", lambda: not self.server_pids())
+
+
+netdtest.main()
