@@ -37,6 +37,12 @@ ND_DEFINE_AUTO(struct datapath_snapshot *, datapath_snapshot_free)
 /* As datapath_read(), from the snapshot. Sysctls are read now. */
 int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope,
 			   const char *owner, struct plan **out, struct nd_error *err);
+/* All that is in netd's tables, borrowed. */
+const struct plan *datapath_snapshot_nft(const struct datapath_snapshot *s);
+/* Removes what an earlier netd made and `wanted`, the plans of all networks that run, does not
+ * have: rules, bridges, TAPs, holds on sysctls. removed is told of each. */
+int datapath_sweep(struct datapath *dp, struct datapath_snapshot *s, const struct plan *wanted,
+		   void (*removed)(void *arg, const char *what), void *arg, struct nd_error *err);
 int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
 			    struct nd_error *err);
 

@@ -525,6 +525,11 @@ static int copy_facts(const struct datapath_snapshot *s, struct host_facts *f)
 	return 0;
 }
 
+const struct plan *datapath_snapshot_nft(const struct datapath_snapshot *s)
+{
+	return s->nft;
+}
+
 int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
 			    struct nd_error *err)
 {

@@ -141,6 +141,7 @@ void daemon_free(struct netd *d)
 		calls_fini(d->calls);
 	free(d->calls);
 	worker_free(d->worker);		/* before anything that its job may use */
+	reconcile_end(d);
 	servers_free(d->servers);
 	host_dns_free(d->host_dns);
 	events_free(d->events);
@@ -157,9 +158,11 @@ void daemon_free(struct netd *d)
 
 int daemon_start(struct netd *d, struct nd_error *err)
 {
+	int r;
+
 	reconcile_load(d);
-	reconcile_start(d);
-	return listen_all(d, err);
+	r = reconcile_start(d, err);
+	return r < 0 ? r : listen_all(d, err);
 }
 
 void daemon_reload(struct netd *d)

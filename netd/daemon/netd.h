@@ -26,7 +26,7 @@ struct netd {
 	struct servers *servers;
 	struct host_dns *host_dns;
 	struct rpc_server *rpc;
-	size_t n_booting;		/* networks that ran before and are not checked yet */
+	struct boot *boot;		/* NULL once all is checked that ran before: reconcile.h */
 	struct calls *calls;
 	bool own_sockets;		/* not passed by systemd */
 

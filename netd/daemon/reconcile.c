@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netd/daemon/reconcile.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +97,7 @@ void reconcile_load(struct netd *d)
 struct check {
 	struct change change;		/* first */
 	struct plan *actual;
-	bool booting;			/* its server is to be adopted */
+	bool booting;			/* its server is to be adopted; plan and server are compiled */
 	bool repaired;
 	struct nd_uuid *gone;		/* ports whose TAP is gone */
 	size_t n_gone;
@@ -109,10 +110,8 @@ static struct check *check_of(struct operation *op)
 
 static int check_wanted(struct operation *op, struct nd_error *err)
 {
-	struct check *k = check_of(op);
-
 	op->net->checking = false;
-	if (!op->net->live || (op->net->held && !k->booting))
+	if (!op->net->live || op->net->held)
 		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "nothing to check");
 	return 0;
 }
@@ -181,6 +180,15 @@ static void drop_missing_ports(struct check *k)
 	plan->n = kept;
 }
 
+static int check_compile(struct check *k, struct nd_error *err)
+{
+	int r = change_compile(&k->change, k->change.op.net->live, err);
+
+	if (r == 0)
+		drop_missing_ports(k);
+	return r;
+}
+
 static void log_repairs(const struct network *net, const struct plan_diff *diff)
 {
 	ND_AUTO(free) char *text = plan_diff_format(diff);
@@ -198,13 +206,12 @@ static int check_repair(struct operation *op, struct nd_error *err)
 	struct change *c = &k->change;
 	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
 	char owner[ND_UUID_STRLEN];
-	int r = change_compile(c, op->net->live, err);
+	int r = c->plan ? 0 : check_compile(k, err);
 
 	nd_uuid_format(&op->net->uuid, owner);
-	if (r < 0)
-		return r;
-	drop_missing_ports(k);
-	r = datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
+	if (r == 0)
+		r = k->booting ? datapath_snapshot_read(c->netd->boot->snapshot, c->plan, owner, &k->actual, err)
+			       : datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
 	if (r == 0 && plan_diff(k->actual, c->plan, &diff) < 0)
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)
@@ -253,6 +260,12 @@ static const struct op_step check_steps[] = {
 	{ "committing", false, check_commit, NULL },
 };
 
+static const struct op_step boot_steps[] = {
+	{ "comparing with the kernel", true, check_repair, NULL },
+	{ "telling the server", false, check_server, NULL },
+	{ "committing", false, check_commit, NULL },
+};
+
 static void boot_through(struct netd *d);
 
 static void check_end(struct operation *op)
@@ -268,8 +281,6 @@ static void check_end(struct operation *op)
 		nd_log(LOG_INFO, net->name, "repaired");
 	for (size_t i = 0; op->result == 0 && i < k->n_gone; i++)
 		(void)ports_delete(d, net, &k->gone[i], NULL, NULL, NULL);	/* again at the next check */
-	if (booting && op->result == 0)
-		ports_announce(d, net);
 	free(k->gone);
 	plan_free(k->actual);
 	change_end(&k->change);
@@ -277,25 +288,17 @@ static void check_end(struct operation *op)
 		boot_through(d);
 }
 
-static void check(struct netd *d, struct network *net, bool booting)
-{
-	struct check *k = change_new_sized(d, sizeof(*k), NULL, NULL, NULL);
-
-	if (!k) {
-		nd_log(LOG_ERR, net->name, "not checked: out of memory");
-		return;
-	}
-	k->booting = booting;
-	net->checking = true;
-	if (booting)
-		d->n_booting++;
-	change_start(&k->change, net, check_steps, ND_COUNT(check_steps), check_end);
-}
-
 void reconcile_check(struct netd *d, struct network *net)
 {
-	if (net->live && !net->held && !net->checking && d->config.repair)
-		check(d, net, false);
+	struct check *k;
+
+	if (!net->live || net->held || net->checking || !d->config.repair)
+		return;
+	k = change_new_sized(d, sizeof(*k), NULL, NULL, NULL);
+	if (!k)
+		return;		/* the next notice asks again */
+	net->checking = true;
+	change_start(&k->change, net, check_steps, ND_COUNT(check_steps), check_end);
 }
 
 /* ---- following the host's resolvers and names ---- */
@@ -360,31 +363,108 @@ static void autostart_all(struct netd *d)
 			(void)lifecycle_start(d, net, autostarted, NULL, NULL);	/* only -ENOMEM */
 }
 
+static void boot_free(struct boot *b)
+{
+	datapath_snapshot_free(b->snapshot);
+	host_facts_free(b->facts);
+	free(b);
+}
+
 /* When the last network that ran before is checked. */
 static void boot_through(struct netd *d)
 {
-	if (d->n_booting && --d->n_booting)
+	if (--d->boot->n_checks)
 		return;
+	boot_free(nd_take_ptr(&d->boot));
 	servers_end_strays(d->servers);
 	if (d->config.autostart && store_first_of_boot(d->store))
 		autostart_all(d);
 }
 
-void reconcile_start(struct netd *d)
+static void log_leftover(void *arg, const char *what)
 {
+	nd_log(LOG_WARNING, NULL, "removed what an earlier netd left: %s", what);
+}
+
+static int add_wanted(struct plan *wanted, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		struct plan_item *item = plan_add(wanted, plan->items[i].kind);
+
+		if (!item)
+			return -ENOMEM;
+		*item = plan->items[i];
+	}
+	return 0;
+}
+
+/* A running network's check, compiled already; NULL, logged, when that fails. */
+static struct check *boot_check(struct netd *d, struct network *net)
+{
+	struct nd_error err = { 0 };
+	struct check *k = change_new_sized(d, sizeof(*k), NULL, NULL, &err);
+
+	if (!k)
+		return NULL;
+	k->booting = true;
+	k->change.op.net = net;
+	k->change.facts = d->boot->facts;
+	k->change.facts_shared = true;
+	if (check_ports(&k->change.op, &err) == 0 && check_compile(k, &err) == 0)
+		return k;
+	nd_log(LOG_ERR, net->name, "cannot be made as it should be: %s", err.text);
+	free(k->gone);
+	change_free(&k->change);
+	return NULL;
+}
+
+/* Queues the checks of all networks that ran; what none of them wants is a leftover, unless one
+ * of them could not be compiled: then nobody knows. */
+static int boot_checks(struct netd *d, struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *wanted = plan_new();
+	bool complete = wanted != NULL;
 	struct network *net;
-	size_t n = 0;
 
 	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
-		if (net->live) {
-			check(d, net, true);
-			n++;
-		}
+		struct check *k = net->live ? boot_check(d, net) : NULL;
+
+		complete &= !net->live || (k && add_wanted(wanted, k->change.plan) == 0);
+		if (!k)
+			continue;
+		d->boot->n_checks++;
+		change_start(&k->change, net, boot_steps, ND_COUNT(boot_steps), check_end);
 	}
-	if (n)
-		nd_log(LOG_INFO, NULL, "%zu networks run already", n);
-	else
-		boot_through(d);
+	if (!complete)
+		return 0;
+	return datapath_sweep(d->datapath, d->boot->snapshot, wanted, log_leftover, NULL, err);
+}
+
+int reconcile_start(struct netd *d, struct nd_error *err)
+{
+	int r;
+
+	d->boot = calloc(1, sizeof(*d->boot));
+	if (!d->boot)
+		return nd_error_nomem(err);
+	d->boot->n_checks = 1;		/* this function's own */
+	r = datapath_snapshot_new(d->datapath, &d->boot->snapshot, err);
+	if (r == 0)
+		r = datapath_snapshot_facts(d->boot->snapshot, &d->boot->facts, err);
+	if (r == 0)
+		r = boot_checks(d, err);
+	if (r < 0)
+		return r;
+	if (d->boot->n_checks > 1)
+		nd_log(LOG_INFO, NULL, "networks that run already: %zu", d->boot->n_checks - 1);
+	boot_through(d);
+	return 0;
+}
+
+void reconcile_end(struct netd *d)
+{
+	if (d->boot)
+		boot_free(nd_take_ptr(&d->boot));
 }
 
 void reconcile_reload(struct netd *d)

@@ -7,11 +7,22 @@
 #pragma once
 #include "netd/daemon/netd.h"
 
+/* What the kernel had when the daemon started, until all networks that ran are checked. */
+struct boot {
+	struct datapath_snapshot *snapshot;
+	struct host_facts *facts;
+	size_t n_checks;		/* not through yet */
+};
+
 /* Loads definitions, live state and ports into the registry. Before the loop runs. */
 void reconcile_load(struct netd *d);
-/* Checks every active network and adopts its server, then ends strays and starts what is to be
- * started at boot. */
-void reconcile_start(struct netd *d);
+/*
+ * Reads the kernel once, removes what an earlier netd left, and queues the check of every active
+ * network, which adopts its server; then strays end and networks to be started at boot are
+ * started. Before anything else may change networks.
+ */
+int reconcile_start(struct netd *d, struct nd_error *err);
+void reconcile_end(struct netd *d);
 /* HUP: definitions that were put on disk meanwhile; networks to be started that are not. */
 void reconcile_reload(struct netd *d);
 
