@@ -49,8 +49,8 @@ static int lease_check(struct xml_in *in, const xmlNode *node, void *self)
 				(unsigned long long)t->expiry, lease_units[t->unit]);
 	if (lease_time_s(t) < LEASE_MIN_S)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"a lease of %llu %s is shorter than %d seconds",
-				(unsigned long long)t->expiry, lease_units[t->unit], LEASE_MIN_S);
+				"a lease of %llu seconds is shorter than %d",
+				(unsigned long long)lease_time_s(t), LEASE_MIN_S);
 	return 0;
 }
 
@@ -327,6 +327,9 @@ static int check_dhcp(struct xml_in *in, struct ip_def *ip)
 		r = dhcp_host_check(&ip->hosts[i], subnet.addr.family, in->err);
 		if (r < 0)
 			return r;
+		if (!nd_prefix_contains(&subnet, &ip->hosts[i].ip))
+			xml_warn_at(in, "host", ip->hosts[i].line,
+				    "its address is not in the subnet and will not be given out");
 	}
 	return 0;
 }

@@ -114,23 +114,54 @@ static bool parse_value(const struct xml_attr *a, const char *text, void *self)
 	return good;
 }
 
-static const char *kind_name(const struct xml_attr *a)
+/* What a value of the row must be: "a number from 0 to 4095", "one of kernel, libvirt". */
+static void describe(const struct xml_attr *a, struct nd_str *s)
 {
+	const char *before = "one of ";
+	size_t i;
+
 	switch (a->kind) {
-	case XML_TRI:	return "yes or no";
-	case XML_UINT:	return "a number in its range";
-	case XML_PREFIX: return "a prefix length";
-	case XML_HEX:	return "a hexadecimal number in its range";
-	case XML_IP:	return "an IP address";
-	case XML_MAC:	return "a MAC address";
-	case XML_UUID:	return "a UUID";
-	default:	return "a known value";
+	case XML_TRI:	 nd_str_add(s, "yes or no"); break;
+	case XML_PREFIX: nd_str_add(s, "a prefix length"); break;
+	case XML_IP:	 nd_str_add(s, "an IP address"); break;
+	case XML_MAC:	 nd_str_add(s, "a MAC address"); break;
+	case XML_UUID:	 nd_str_add(s, "a UUID"); break;
+	case XML_UINT:
+		nd_str_addf(s, "a number from %llu to %llu", (unsigned long long)a->min,
+			    (unsigned long long)field_max(a));
+		break;
+	case XML_HEX:
+		nd_str_addf(s, "a number from 0x0 to 0x%llx", (unsigned long long)field_max(a));
+		break;
+	case XML_ENUM:
+		for (i = 0; i < a->n_names; i++) {
+			if (!a->names[i])
+				continue;
+			nd_str_add(s, before);
+			nd_str_add(s, a->names[i]);
+			before = ", ";
+		}
+		break;
+	default:
+		nd_str_add(s, "a known value");
 	}
 }
 
 static enum nd_err attr_err(const struct xml_attr *a)
 {
 	return a->err ? a->err : ND_ERR_XML;
+}
+
+static int bad_value(struct xml_in *in, const xmlNode *node, const struct xml_attr *a,
+		     const char *text)
+{
+	ND_AUTO(nd_str_free) struct nd_str wanted = { 0 };
+
+	if (a->bad)
+		return xml_fail(in, node, attr_err(a), "%s '%.200s'", a->bad, text);
+	describe(a, &wanted);
+	return xml_fail(in, node, attr_err(a), "%s%s'%.200s' is not %s", a->name ? a->name : "",
+			a->name ? " " : "", text, wanted.failed ? "valid" : wanted.text);
 }
 
 static int set_value(struct xml_in *in, const xmlNode *node, const struct xml_attr *a,
@@ -151,12 +182,7 @@ static int set_value(struct xml_in *in, const xmlNode *node, const struct xml_at
 	}
 	if (parse_value(a, text, self))
 		return 0;
-	if (a->bad)
-		return xml_fail(in, node, attr_err(a), "%s '%.200s'", a->bad, text);
-	if (!a->name)
-		return xml_fail(in, node, attr_err(a), "'%.200s' is not %s", text, kind_name(a));
-	return xml_fail(in, node, attr_err(a), "%s '%.200s' is not %s", a->name, text,
-			kind_name(a));
+	return bad_value(in, node, a, text);
 }
 
 static const struct xml_attr *find_attr(const struct xml_elem *elem, const xmlAttr *attr,

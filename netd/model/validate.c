@@ -5,6 +5,7 @@
  * netd accepted must not vanish.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,17 @@ static int check_vlan(const struct net_def *def, struct nd_error *err)
 	return 0;
 }
 
+static int check_hosts(const struct ip_def *ip, struct nd_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < ip->n_hosts; i++)
+		if (ip->hosts[i].ip.family != ip->address.family)
+			return xml_fail_at(err, "host", ip->hosts[i].line, UNSUPPORTED,
+					   "its address is not of the family of its <ip>");
+	return 0;
+}
+
 static int check_dhcp(const struct net_def *def, struct nd_error *err)
 {
 	const struct ip_def *v4 = NULL, *v6 = NULL;
@@ -198,6 +210,8 @@ static int check_dhcp(const struct net_def *def, struct nd_error *err)
 					   "a second <dhcp> for IPv%c: there can be one",
 					   ip->address.family == AF_INET ? '4' : '6');
 		*seen = ip;
+		if (check_hosts(ip, err) < 0)
+			return -EINVAL;
 	}
 	return 0;
 }

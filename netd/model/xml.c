@@ -196,21 +196,14 @@ int xml_fail_at(struct nd_error *err, const char *element, int line, enum nd_err
 	return nd_error_set(err, kind, "<%s>: %s", element, text);
 }
 
-void xml_warn(struct xml_in *in, const xmlNode *node, const char *fmt, ...)
+static void add_warning(struct xml_warnings *w, const char *where, const char *text)
 {
-	struct xml_warnings *w = in->warnings;
-	char where[200], text[400], *line;
-	char **slot;
-	va_list ap;
+	char *line, **slot;
 
 	if (!w || w->n == XML_MAX_WARNINGS)
 		return;
-	name_node(node, where, sizeof(where));
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (w->n == XML_MAX_WARNINGS - 1)
-		snprintf(text, sizeof(text), "and more after this one is ignored");
+		text = "and more after this one is ignored";
 	/* A warning that finds no memory is not worth failing a parse that works. */
 	if (asprintf(&line, "%s: %s", where, text) < 0)
 		return;
@@ -219,6 +212,26 @@ void xml_warn(struct xml_in *in, const xmlNode *node, const char *fmt, ...)
 		*slot = line;
 	else
 		free(line);
+}
+
+void xml_warn(struct xml_in *in, const xmlNode *node, const char *fmt, ...)
+{
+	char where[200], text[400];
+	va_list ap;
+
+	name_node(node, where, sizeof(where));
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add_warning(in->warnings, where, text);
+}
+
+void xml_warn_at(struct xml_in *in, const char *element, int line, const char *sentence)
+{
+	char where[100];
+
+	snprintf(where, sizeof(where), "<%s> (line %d)", element, line);
+	add_warning(in->warnings, where, sentence);
 }
 
 void xml_warnings_fini(struct xml_warnings *w)

@@ -47,6 +47,8 @@ int xml_fail_at(struct nd_error *err, const char *element, int line, enum nd_err
 void xml_warn(struct xml_in *in, const xmlNode *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+void xml_warn_at(struct xml_in *in, const char *element, int line, const char *sentence);
+
 void xml_warnings_fini(struct xml_warnings *w);
 
 /* The value of an attribute without namespace, which the caller frees, or NULL. */
