@@ -142,6 +142,11 @@ int compile_sysctls(const struct compile_input *in, struct plan *p)
 	const struct net_def *def = in->def;
 	int r = in->facts->has_ipv6 ? bridge_v6(def, p) : 0;
 
+	/* So that the rules decide, and a guest is refused at once instead of left waiting, as it is
+	 * where another network turned forwarding on for all. */
+	if (r == 0 && is_isolated(def) && has_family(def, AF_INET6) && in->facts->has_ipv6 &&
+	    in->facts->has_force_forwarding)
+		return add(p, false, "1", "net/ipv6/conf/%s/force_forwarding", def->bridge.name);
 	if (r < 0 || is_isolated(def))
 		return r;
 	if (has_family(def, AF_INET))
