@@ -9,18 +9,20 @@
 #include <string.h>
 
 #define VERSION 1
+#define PAGE_BYTES 4096
+#define CHUNK_BYTES 32768		/* the file grows by this much at a time */
 #define BUSY_MS 500			/* a server that is just ending may still hold the lock */
 
 struct lease_db {
 	sqlite3 *sql;
-	sqlite3_stmt *put, *del, *begin, *commit, *restore;
+	sqlite3_stmt *put, *del, *begin, *commit, *restore, *page_count;
 	int64_t offset_ms;		/* wall clock minus boot clock */
 };
 
 /*
  * EXCLUSIVE before WAL: the log's index then lives on the heap instead of in a shared -shm file.
  * FULL: a commit is on disk when it returns. The log is never truncated: on a full disk it can be
- * written again, so that known leases are renewed when new ones are refused.
+ * written again, so that known leases are renewed when new ones are refused (see take_room()).
  */
 static const char setup_sql[] =
 	"PRAGMA locking_mode=EXCLUSIVE;"
@@ -108,12 +110,13 @@ static int64_t query_int(struct lease_db *db, const char *text)
 
 static int set_up(struct lease_db *db, struct nd_error *err)
 {
-	int rc;
+	int rc, chunk = CHUNK_BYTES;
 	int64_t version;
 
 	/* Buffers for many small allocations would be a quarter of the server's memory. */
 	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
 	rc = sqlite3_exec(db->sql, setup_sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "cannot open the lease database", err);
@@ -138,6 +141,7 @@ static int prepare_all(struct lease_db *db, struct nd_error *err)
 		{ "DELETE FROM lease WHERE address=?", &db->del },
 		{ "BEGIN IMMEDIATE", &db->begin },
 		{ "COMMIT", &db->commit },
+		{ "PRAGMA page_count", &db->page_count },
 		{ "INSERT INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?) "
 		  "ON CONFLICT(address) DO UPDATE SET mac=excluded.mac,state=excluded.state,"
 		  "client_id=excluded.client_id,hostname=excluded.hostname,"
@@ -185,6 +189,7 @@ void lease_db_close(struct lease_db *db)
 	sqlite3_finalize(db->begin);
 	sqlite3_finalize(db->commit);
 	sqlite3_finalize(db->restore);
+	sqlite3_finalize(db->page_count);
 	sqlite3_close(db->sql);
 	free(db);
 }
@@ -365,9 +370,28 @@ int lease_db_put(struct lease_db *db, const struct lease_row *row)
 	return put_record(db->put, &r);
 }
 
+/*
+ * Takes the disk's room for all pages now, though they stand in the log only. Once a row is
+ * there, it can be replaced on a full disk: the log can always be emptied into the file.
+ */
+static int take_room(struct lease_db *db)
+{
+	int64_t bytes = 0;
+	int rc = sqlite3_step(db->page_count);
+
+	if (rc == SQLITE_ROW)
+		bytes = sqlite3_column_int64(db->page_count, 0) * PAGE_BYTES;
+	sqlite3_reset(db->page_count);
+	rc = sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_SIZE_HINT, &bytes);
+	/* SQLite calls whatever stops a file from growing an input or output error. */
+	return rc == SQLITE_OK ? 0 : -ENOSPC;
+}
+
 int lease_db_commit(struct lease_db *db)
 {
-	return step(db->commit);
+	int r = take_room(db);
+
+	return r < 0 ? r : step(db->commit);
 }
 
 void lease_db_rollback(struct lease_db *db)
@@ -375,6 +399,12 @@ void lease_db_rollback(struct lease_db *db)
 	/* Some errors have rolled back already: then there is nothing to roll back. */
 	if (!sqlite3_get_autocommit(db->sql))
 		(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void lease_db_rewind_log(struct lease_db *db)
+{
+	/* On a full disk it may fail: then nothing is won. */
+	(void)sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 }
 
 bool lease_db_restore(struct lease_db *db, const struct lease_record *record)

@@ -32,6 +32,10 @@ int lease_db_put(struct lease_db *db, const struct lease_row *row);
 int lease_db_commit(struct lease_db *db);		/* on disk when it returns 0 */
 void lease_db_rollback(struct lease_db *db);
 
+/* Moves what stands in the log to its place, so that the log is written from its start again:
+ * rows that are there already can then be replaced without more room on the disk. */
+void lease_db_rewind_log(struct lease_db *db);
+
 /* A row as the table has it. */
 struct lease_record {
 	const char *address, *mac, *state, *client_id, *hostname;

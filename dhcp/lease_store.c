@@ -64,6 +64,7 @@ static void write_batch(struct lease_db *db, struct entry_list *batch)
 	if (r != -ENOSPC)
 		return;
 	/* Not enough room for all: each by itself, since what only replaces a row may still fit. */
+	lease_db_rewind_log(db);
 	STAILQ_FOREACH(e, batch, link)
 		e->error = write_rows(db, e, STAILQ_NEXT(e, link));
 }

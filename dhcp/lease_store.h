@@ -12,7 +12,7 @@
  *
  * Sandbox: the file and its -wal are opened by lease_store_open() and stay open; there is no
  * -shm (exclusive locking), no temporary file, no mmap of the file. From then on the thread calls
- * pread64, pwrite64, fdatasync, fsync, ftruncate, fstat, fcntl (locks), lseek, futex, write (to
+ * pread64, pwrite64, fdatasync, fsync, ftruncate, fallocate, fstat, fcntl (locks), lseek, futex, write (to
  * the eventfd) and what malloc needs. lease_store_open() itself needs openat, unlink, rename,
  * access, stat, getpid, geteuid, clone3 (the thread), and fsync of the folder.
  */
