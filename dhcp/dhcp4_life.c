@@ -185,6 +185,23 @@ static uint32_t lease_left_s(const struct lease *l, const struct dhcp4_who *who,
 	return left_s < lease_s ? (uint32_t)left_s : lease_s;
 }
 
+/*
+ * When the lease will end. Never before the client may think: if it does not hear that its lease
+ * is shorter now, it counts on the old one. (Only one that never ended is cut without regard,
+ * or it would stay for ever.)
+ */
+static uint64_t expiry(const struct lease *l, uint32_t lease_s, uint64_t now_ms)
+{
+	uint64_t expires_ms = now_ms + (uint64_t)lease_s * 1000;
+
+	if (lease_s == DHCP_LEASE_TIME_INFINITE)
+		return LEASE_NEVER_MS;
+	if (l->before == DHCP4_LEASE_BOUND && l->before_expires_ms != LEASE_NEVER_MS &&
+	    l->before_expires_ms > expires_ms)
+		return l->before_expires_ms;
+	return expires_ms;
+}
+
 /* Asks the store. On failure the lease is what it was. */
 static enum dhcp4_verdict lease_put(struct dhcp4_leases *t, struct lease *l,
 				    const struct dhcp4_who *who, uint32_t lease_s,
@@ -196,8 +213,7 @@ static enum dhcp4_verdict lease_put(struct dhcp4_leases *t, struct lease *l,
 	note_before(l);
 	l->start_ms = (int64_t)now_ms;
 	l->generation = ++t->generation;
-	lease_enter(t, l, DHCP4_LEASE_PENDING, lease_s == DHCP_LEASE_TIME_INFINITE ?
-		    LEASE_NEVER_MS : now_ms + (uint64_t)lease_s * 1000);
+	lease_enter(t, l, DHCP4_LEASE_PENDING, expiry(l, lease_s, now_ms));
 	out->lease_s = lease_s;
 	out->ticket = ticket_of(l);
 	if (labelled && lease_store(t, l, LEASE_ROW_BOUND, &l->asked, out->ticket))
@@ -257,7 +273,8 @@ bool dhcp4_lease_settle(struct dhcp4_leases *t, uint64_t ticket, bool stored, ui
 
 	if (!l || l->state != DHCP4_LEASE_PENDING || ticket_of(l) != ticket)
 		return false;
-	if (!stored) {
+	/* Over already: the disk took longer than the lease, and the client heard of none of it. */
+	if (!stored || l->expires_ms <= now_ms) {
 		labels_free(&l->asked);
 		lease_revert(t, l);
 		return false;

@@ -146,10 +146,11 @@ int dhcp4_leases_load(struct dhcp4_leases *t, const struct lease_row *row, uint6
 			client_drop_unused(t, c);
 		return -ENOMEM;
 	}
-	c->plugged |= row->plugged && bound;	/* until the list of ports says otherwise */
 	c->n_declined += declined;
-	if (!declined)
+	if (!declined) {
 		c->main = l;
+		c->plugged = row->plugged && bound;	/* until the list of ports comes */
+	}
 	l->stored = true;
 	l->start_ms = row->start_ms;
 	lease_enter(t, l, declined ? DHCP4_LEASE_DECLINED :
