@@ -192,6 +192,11 @@ int datapath_delete_bridges(struct datapath *dp, const struct plan_bridge *bridg
 	return r;
 }
 
+int datapath_adopt_rules(struct datapath *dp, struct nd_error *err)
+{
+	return nft_adopt(dp->nft, err);
+}
+
 int datapath_foreign_drops(struct datapath *dp, void (*found)(void *arg, const char *sentence),
 			   void *arg, struct nd_error *err)
 {

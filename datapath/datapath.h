@@ -46,6 +46,11 @@ int datapath_sweep(struct datapath *dp, struct datapath_snapshot *s, const struc
 int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
 			    struct nd_error *err);
 
+/* Takes over the rules that an earlier netd left, before anything is read: without it anybody may
+ * flush them. Where somebody has edited them meanwhile, they are made anew in one transaction. Fails
+ * while another netd runs in the network namespace. */
+int datapath_adopt_rules(struct datapath *dp, struct nd_error *err);
+
 /* What the kernel has of the objects that `scope` names, and bridges that carry the owner's alias
  * under other names: the `was` of a diff. A bridge of that name that is not netd's counts as
  * absent, and so does a shared sysctl that owner does not hold. */

@@ -448,7 +448,9 @@ int reconcile_start(struct netd *d, struct nd_error *err)
 	if (!d->boot)
 		return nd_error_nomem(err);
 	d->boot->n_checks = 1;		/* this function's own */
-	r = datapath_snapshot_new(d->datapath, &d->boot->snapshot, err);
+	r = datapath_adopt_rules(d->datapath, err);
+	if (r == 0)
+		r = datapath_snapshot_new(d->datapath, &d->boot->snapshot, err);
 	if (r == 0)
 		r = datapath_snapshot_facts(d->boot->snapshot, &d->boot->facts, err);
 	if (r == 0)
