@@ -28,7 +28,9 @@ struct dhcp4_service_hooks {
 struct dhcp4_service_setup {
 	const struct dhcp_config *config;	/* borrowed until the next configure or free */
 	struct nd_mac mac;			/* of the bridge: the source of what is sent */
-	const struct nd_mac *ports;		/* see dhcp4_service_set_ports(); copied */
+	/* See dhcp4_service_set_ports(); copied. Needed from the start: a stored lease of a
+	 * plugged MAC that is not among them ends. */
+	const struct nd_mac *ports;
 	size_t n_ports;
 	struct dhcp4_service_hooks hooks;
 	const char *store_path;			/* NULL: leases live in memory only (tests) */

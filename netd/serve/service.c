@@ -438,6 +438,7 @@ static int dhcp_start(struct service *s, const struct service_setup *setup, stru
 {
 	const struct dhcp4_service_setup dhcp = {
 		.config = &s->config->dhcp, .mac = s->config->mac,
+		.ports = s->config->ports, .n_ports = s->config->n_ports,
 		.hooks = { .ctx = s, .send = on_dhcp_send, .event = on_lease },
 		.store_path = LEASE_STORE_FILE, .boot_id = setup->boot_id,
 		.wall_s = time(NULL), .now_ms = dhcp_now_ms(),
@@ -456,9 +457,6 @@ static int dhcp_start(struct service *s, const struct service_setup *setup, stru
 		nd_log(LOG_ERR, s->config->network, "the lease database was damaged (%s): rebuilt "
 		       "with %zu leases, the old file kept as '%s'", report.why.text, report.rows,
 		       report.aside);
-	if (dhcp4_service_set_ports(s->dhcp, s->config->ports, s->config->n_ports,
-				    dhcp_now_ms()) < 0)
-		return nd_error_nomem(err);
 	if (dhcp4_service_fd(s->dhcp) >= 0)
 		r = watch(dhcp4_service_fd(s->dhcp), SOURCE_STORE, err);
 	return r < 0 ? r : watch(FD_PACKET, SOURCE_PACKET, err);
