@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "netd/base/auto.h"
+#include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/rpc/frame.h"
 #include "netd/rpc/netd.h"
@@ -106,9 +107,13 @@ static int toy_create(struct rpc_call *c, void *args, void *ret, struct nd_error
 	return RPC_PENDING;
 }
 
-/* A result that has no encoding. */
+/* A result that has no encoding: more entries than the protocol allows. */
 static int toy_broken(struct rpc_call *c, void *args, void *ret, struct nd_error *err)
 {
+	struct lv_auth_list_ret *r = ret;
+
+	r->types.types_len = LV_AUTH_TYPES_MAX + 1;
+	r->types.types_val = calloc(r->types.types_len, sizeof(lv_auth_type));
 	return RPC_DONE;
 }
 
@@ -125,7 +130,6 @@ static int toy_plug(struct rpc_call *c, void *args, void *ret, struct nd_error *
 	return RPC_DONE;
 }
 
-#define XDR(type) (xdrproc_t)xdr_##type, sizeof(type)
 #define ARGS(type) .args = (xdrproc_t)xdr_##type, .args_size = sizeof(type)
 #define RET(type) .ret = (xdrproc_t)xdr_##type, .ret_size = sizeof(type)
 
@@ -148,7 +152,7 @@ static const struct rpc_method toy_methods[] = {
 	{ LV_PROC_NETWORK_CREATE, "virNetworkCreate", RPC_DOMAIN_NETWORK, 0,
 	  ARGS(lv_net_args), .handle = toy_create },
 	{ LV_PROC_CONNECT_GET_URI, "virConnectGetURI", RPC_DOMAIN_NETWORK, RPC_READ_ONLY,
-	  RET(lv_str_ret), .handle = toy_broken },
+	  RET(lv_auth_list_ret), .handle = toy_broken },
 	{ LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RPC_DOMAIN_DOMAIN, RPC_READ_ONLY },
 };
 static const struct rpc_program toy_lv = {
@@ -1111,6 +1115,7 @@ int main(void)
 		connections_that_say_nothing_do_not_keep_others_out,
 		one_busy_client_does_not_delay_another,
 	};
+	nd_log_init("test_rpc", LOG_EMERG);
 	Suite *suite = suite_create("rpc");
 	TCase *tc = tcase_create("server");
 	SRunner *runner = srunner_create(suite);
