@@ -33,10 +33,11 @@ static uint32_t message_max(const struct rpc_session *s)
 /* The length of the message that starts there, 0 when not even that has arrived. */
 static uint32_t head_len(const struct rpc_session *s, size_t at)
 {
-	const uint8_t *p = s->in + at;
+	const uint8_t *p;
 
 	if (s->in_len - at < 4)
 		return 0;
+	p = s->in + at;
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
