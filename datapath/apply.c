@@ -297,7 +297,8 @@ static int create_bridge(struct run *a, size_t i, const struct plan_bridge *want
 		return r;
 	}
 	finish(a, i, 0);
-	now = bridge_from_link(&link, want);	/* a new one lacks at least its alias */
+	now = bridge_from_link(&link, link.fact.mtu_bytes, want);
+	/* A new one lacks at least its alias. */
 	bridge_request_change(&b, link.fact.ifindex, &now, want);
 	r = nl_call(a->dp->nl, &b, a->err);
 	if (r == 0)
@@ -306,7 +307,8 @@ static int create_bridge(struct run *a, size_t i, const struct plan_bridge *want
 	return r;
 }
 
-static int change_bridge(struct run *a, size_t i, const struct plan_bridge *want)
+static int change_bridge(struct run *a, size_t i, const struct plan_bridge *was,
+			 const struct plan_bridge *want)
 {
 	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
 	struct plan_bridge now;
@@ -319,7 +321,9 @@ static int change_bridge(struct run *a, size_t i, const struct plan_bridge *want
 		return r;
 	if (!datapath_owns(a->dp, want, &link))
 		return foreign_bridge(a, want->name);
-	now = bridge_from_link(&link, want);
+	now = bridge_from_link(&link, 0, want);
+	if (was->mtu_bytes == want->mtu_bytes && !want->mtu_bytes)
+		now.mtu_bytes = 0;	/* what it has by its ports */
 	bridge_request_change(&b, link.fact.ifindex, &now, want);
 	r = nl_call(a->dp->nl, &b, a->err);
 	if (r == 0 && !link.fact.alias[0])	/* it has one now */
@@ -328,12 +332,30 @@ static int change_bridge(struct run *a, size_t i, const struct plan_bridge *want
 	return r;
 }
 
-/* What the plan had on a bridge went with it. */
-static void finish_skipped(struct run *a)
+/* The sysctl is one of the bridge's own, like net/ipv6/conf/virbr0/accept_ra. */
+static bool is_sysctl_of(const struct plan_sysctl *x, const char *bridge)
+{
+	const char *at = strstr(x->path, bridge);
+	size_t len = strlen(bridge);
+
+	return !x->shared && at && at > x->path && at[-1] == '/' && at[len] == '/';
+}
+
+/* What the plan had on a bridge went with it. Sysctls last: they come back first. */
+static void finish_skipped(struct run *a, const char *bridge)
 {
 	for (size_t i = 0; i < a->d->n; i++)
 		if (a->state[i] == STEP_SKIPPED)
 			finish(a, i, 0);
+	for (size_t i = 0; i < a->d->n; i++) {
+		const struct plan_step *s = &a->d->steps[i];
+
+		if (s->op != PLAN_REMOVE || s->was.kind != PLAN_SYSCTL ||
+		    !is_sysctl_of(&s->was.sysctl, bridge))
+			continue;
+		sysctl_forget(a->dp->sysctls, s->was.sysctl.path);
+		finish(a, i, 0);
+	}
 }
 
 static int remove_bridge(struct run *a, size_t i, const struct plan_bridge *was)
@@ -350,11 +372,11 @@ static int remove_bridge(struct run *a, size_t i, const struct plan_bridge *was)
 		r = remover_run(a->dp->remover, &b, &link.fact.ifindex, 1, a->err);
 		if (r < 0 && r != -ENODEV)
 			return r;
-		if (!link.fact.alias[0])
-			(void)intent_remove(a->dp->run_fd, was->name, NULL);
+		/* A note that stays says nothing more, and goes when netd starts next. */
+		(void)intent_remove(a->dp->run_fd, was->name, NULL);
 	}
 	datapath_forget_bridge(a->dp, was->name);
-	finish_skipped(a);
+	finish_skipped(a, was->name);
 	finish(a, i, 0);
 	return 0;
 }
@@ -370,7 +392,7 @@ static int do_bridge(struct run *a, size_t i)
 	case PLAN_CREATE:
 		return create_bridge(a, i, &s->want.bridge);
 	case PLAN_CHANGE:
-		return change_bridge(a, i, &s->want.bridge);
+		return change_bridge(a, i, &s->was.bridge, &s->want.bridge);
 	case PLAN_REMOVE:
 		return remove_bridge(a, i, &s->was.bridge);
 	}
@@ -384,7 +406,7 @@ static int do_sysctl(struct run *a, size_t i)
 	struct sysctl_keeper *k = a->dp->sysctls;
 	int r = flush(a);
 
-	if (r < 0)
+	if (r < 0 || a->state[i] == STEP_DONE)	/* done: it went with its bridge */
 		return r;
 	if (s->op == PLAN_REMOVE && x->shared)
 		r = sysctl_release(k, x->path, a->owner, a->err);
@@ -476,12 +498,23 @@ static bool is_doomed(const struct run *a, const struct plan_step *s)
 	return s->op == PLAN_REMOVE && nd_hash_find(a->doomed, name, strlen(name));
 }
 
+/* An address goes only once its successor has surely come, and the kernel must not remove its
+ * younger siblings in its subnet with it: with the last one go the routes. */
+static int before_addr_goes(struct run *a, const struct plan_addr *addr)
+{
+	char path[128];
+	int r = flush(a);
+
+	if (r < 0 || addr->prefix.addr.family != AF_INET)
+		return r;
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/promote_secondaries", addr->ifname);
+	return sysctl_write(a->dp->sysctls, path, "1", a->err);
+}
+
 static void request_addr(struct run *a, const struct plan_step *s, int ifindex)
 {
-	if (s->op != PLAN_CREATE)
-		addr_request(&a->batch, RTM_DELADDR, ifindex, &s->was.addr);
-	if (s->op != PLAN_REMOVE)	/* an address cannot be changed in place */
-		addr_request(&a->batch, RTM_NEWADDR, ifindex, &s->want.addr);
+	addr_request(&a->batch, s->op == PLAN_REMOVE ? RTM_DELADDR : RTM_NEWADDR, ifindex,
+		     &step_item(s)->addr);
 }
 
 static void request_route(struct run *a, const struct plan_step *s, int ifindex)
@@ -543,7 +576,7 @@ static int do_request(struct run *a, size_t i)
 {
 	const struct plan_step *s = &a->d->steps[i];
 	struct link_info *link = NULL;
-	size_t from = a->batch.n;
+	size_t from;
 	int r = 0;
 
 	if (is_doomed(a, s)) {
@@ -564,6 +597,11 @@ static int do_request(struct run *a, size_t i)
 		finish(a, i, 0);
 		return 0;
 	}
+	if (s->op == PLAN_REMOVE && s->was.kind == PLAN_ADDR)
+		r = before_addr_goes(a, &s->was.addr);
+	if (r < 0)
+		return r;
+	from = a->batch.n;
 	if (step_item(s)->kind == PLAN_ADDR)
 		request_addr(a, s, link->fact.ifindex);
 	else if (step_item(s)->kind == PLAN_ROUTE)

@@ -54,8 +54,10 @@ void bridge_request_create(struct nl_batch *b, const struct plan_bridge *want)
 	nl_put_str(rq, IFLA_IFNAME, want->name);
 	if (!nd_mac_is_zero(&want->mac))
 		nl_put(rq, IFLA_ADDRESS, want->mac.bytes, sizeof(want->mac.bytes));
-	if (want->mtu_bytes)
-		nl_put_u32(rq, IFLA_MTU, want->mtu_bytes);
+	/* The MTU comes with the alias: only one that changes an existing bridge's counts as the
+	 * user's, and is not adjusted to its ports. So there must be something to change. */
+	if (want->mtu_bytes == DEFAULT_MTU)
+		nl_put_u32(rq, IFLA_MTU, DEFAULT_MTU - 1);
 	if (want->group)
 		nl_put_u32(rq, IFLA_GROUP, want->group);
 	put_options(rq, NULL, want);
@@ -98,7 +100,8 @@ void link_request_up(struct nl_batch *b, int ifindex, const char *name, bool up)
 		     up ? "up" : "down");
 }
 
-struct plan_bridge bridge_from_link(const struct link_info *link, const struct plan_bridge *like)
+struct plan_bridge bridge_from_link(const struct link_info *link, uint32_t least_port_mtu,
+				    const struct plan_bridge *like)
 {
 	struct plan_bridge b = {
 		.mac = link->fact.mac,
@@ -111,7 +114,7 @@ struct plan_bridge bridge_from_link(const struct link_info *link, const struct p
 
 	memcpy(b.name, link->fact.name, sizeof(b.name));
 	memcpy(b.alias, link->fact.alias, sizeof(b.alias));
-	if (!like->mtu_bytes && b.mtu_bytes == DEFAULT_MTU)
+	if (!like->mtu_bytes && (b.mtu_bytes == DEFAULT_MTU || b.mtu_bytes == least_port_mtu))
 		b.mtu_bytes = 0;
 	if (nd_mac_is_zero(&like->mac))
 		b.mac = like->mac;
@@ -168,8 +171,12 @@ void port_request_detach(struct nl_batch *b, int ifindex, uint32_t mtu_bytes,
 					 "take '%s' off bridge '%s'", was->ifname, was->bridge);
 
 	nl_put_u32(rq, IFLA_MASTER, 0);
-	if (mtu_bytes)
-		nl_put_u32(rq, IFLA_MTU, mtu_bytes);
+	if (!mtu_bytes)
+		return;
+	/* Afterwards: the MTU of a port can change its bridge's. */
+	rq = nl_batch_add(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "put the MTU of '%s' back",
+			  was->ifname);
+	nl_put_u32(rq, IFLA_MTU, mtu_bytes);
 }
 
 struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, const char *ifname,

@@ -5,7 +5,8 @@
 #include "datapath/plan.h"
 
 /* One request with everything but the alias, which the kernel ignores in a request that creates
- * a link (rtnl_create_link() does not read IFLA_IFALIAS). Fails with EEXIST for any such name. */
+ * a link (rtnl_create_link() does not read IFLA_IFALIAS), and the MTU: both are for a change that
+ * follows. Fails with EEXIST for any link of that name. */
 void bridge_request_create(struct nl_batch *b, const struct plan_bridge *want);
 
 /* What differs from `was` (NULL: everything, the alias too). */
@@ -16,8 +17,9 @@ void link_request_delete(struct nl_batch *b, int ifindex, const char *name);
 void link_request_up(struct nl_batch *b, int ifindex, const char *name, bool up);
 
 /* How the bridge compares with `like`: what the kernel decides by itself (an MTU that was not
- * asked for, the least forward delay while STP runs) reads as asked for. */
-struct plan_bridge bridge_from_link(const struct link_info *link, const struct plan_bridge *like);
+ * asked for, as low as the ports'; the least forward delay while STP runs) reads as asked for. */
+struct plan_bridge bridge_from_link(const struct link_info *link, uint32_t least_port_mtu,
+				    const struct plan_bridge *like);
 
 /* Puts the link on the bridge, with the attributes of `want`; mtu_bytes 0 leaves the MTU. */
 void port_request_attach(struct nl_batch *b, int ifindex, int bridge_ifindex, uint32_t mtu_bytes,

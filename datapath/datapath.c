@@ -29,6 +29,8 @@ int datapath_new(const struct datapath_options *opt, struct datapath **out, stru
 		return nd_error_nomem(err);
 	r = nl_new(NETLINK_ROUTE, &dp->nl, err);
 	if (r == 0)
+		r = intent_prune(dp->run_fd, dp->nl, err);
+	if (r == 0)
 		r = nft_new(opt->no_persist, &dp->nft, err);
 	if (r == 0)
 		r = sysctl_keeper_new(dp->run_fd, &dp->sysctls, err);

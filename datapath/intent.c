@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/intent.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -76,12 +77,40 @@ bool intent_proves(int run_fd, const struct plan_bridge *b, const struct link_in
 int intent_remove(int run_fd, const char *name, struct nd_error *err)
 {
 	char path[64];
-	int r = allowed("remove", name);
+	int r;
 
+	intent_path(name, path);
+	if (faccessat(run_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	r = allowed("remove", name);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot remove the note about bridge '%s'", name);
-	intent_path(name, path);
 	if (unlinkat(run_fd, path, 0) < 0 && errno != ENOENT)
 		return nd_error_sys(err, errno, "cannot remove the note about bridge '%s'", name);
 	return 0;
+}
+
+int intent_prune(int run_fd, struct nl *nl, struct nd_error *err)
+{
+	int fd = openat(run_fd, "intents", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	struct link_info link;
+	struct dirent *d;
+	DIR *dir;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : nd_error_sys(err, errno, "cannot read the notes about bridges");
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return nd_error_nomem(err);
+	}
+	while (r == 0 && (d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		r = link_get(nl, d->d_name, &link, err);
+		if (r == -ENODEV || (r == 0 && link.fact.alias[0]))
+			r = intent_remove(run_fd, d->d_name, err);
+	}
+	closedir(dir);
+	return r;
 }

@@ -14,5 +14,7 @@ int intent_write(int run_fd, const struct plan_bridge *b, struct nd_error *err);
 bool intent_exists(int run_fd, const struct plan_bridge *b);
 /* The link has no alias yet and is the one that a note for this bridge announced. */
 bool intent_proves(int run_fd, const struct plan_bridge *b, const struct link_info *link);
+/* Removes the notes about bridges that are not there, or have an alias by now. */
+int intent_prune(int run_fd, struct nl *nl, struct nd_error *err);
 /* No error when there is none. */
 int intent_remove(int run_fd, const char *name, struct nd_error *err);

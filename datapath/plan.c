@@ -153,12 +153,11 @@ bool plan_item_equal(const struct plan_item *a, const struct plan_item *b)
 		return chain_equal(&a->nft_chain, &b->nft_chain);
 	case PLAN_NFT_ELEM:
 		return nd_streq(a->nft_elem.goto_chain, b->nft_elem.goto_chain);
-	case PLAN_ADDR:
-		return a->addr.broadcast.s_addr == b->addr.broadcast.s_addr;
 	case PLAN_ROUTE:
 		return nd_ip_equal(&a->route.gateway, &b->route.gateway);
 	case PLAN_PORT:
 		return port_equal(&a->port, &b->port);
+	case PLAN_ADDR:
 	case PLAN_LINK_UP:
 	case PLAN_KINDS:
 		break;
@@ -234,43 +233,73 @@ static const enum plan_kind removal_order[PLAN_KINDS] = {
 	PLAN_NFT_ELEM, PLAN_NFT_CHAIN, PLAN_SYSCTL,
 };
 
-static int add_removals(struct plan_diff *d, const struct plan *was, const struct key_index *was_x,
-			const struct key_index *want_x)
+/* An IPv4 address goes after its successor has come: with an interface's last address the kernel
+ * drops the routes through it. (IPv6 keeps them, and takes no address twice, whatever its length.) */
+static bool has_successor(const struct plan_item *item, const struct plan *want)
 {
-	for (size_t r = 0; r < PLAN_KINDS; r++) {
-		for (size_t i = was->n; i-- > 0;) {
-			const struct plan_item *item = &was->items[i];
+	if (item->kind != PLAN_ADDR || item->addr.prefix.addr.family != AF_INET)
+		return false;
+	for (size_t i = 0; i < want->n; i++) {
+		const struct plan_addr *a = &want->items[i].addr;
 
-			if (item->kind != removal_order[r] ||
-			    key_index_find(was_x, &was_x->keys[i]) != item ||
-			    key_index_find(want_x, &was_x->keys[i]))
-				continue;
-			if (add_step(d, PLAN_REMOVE, item, NULL) < 0)
-				return -ENOMEM;
-		}
+		if (want->items[i].kind == PLAN_ADDR && a->prefix.addr.family == AF_INET &&
+		    nd_streq(a->ifname, item->addr.ifname))
+			return true;
+	}
+	return false;
+}
+
+/* The removals of one kind: those that wait for a successor, or the others. */
+static int add_removals(struct plan_diff *d, enum plan_kind kind, bool waiting,
+			const struct plan *was, const struct key_index *was_x,
+			const struct plan *want, const struct key_index *want_x)
+{
+	for (size_t i = was->n; i-- > 0;) {
+		const struct plan_item *item = &was->items[i];
+
+		if (item->kind != kind || key_index_find(was_x, &was_x->keys[i]) != item ||
+		    key_index_find(want_x, &was_x->keys[i]) ||
+		    has_successor(item, want) != waiting)
+			continue;
+		if (add_step(d, PLAN_REMOVE, item, NULL) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int add_creations(struct plan_diff *d, const struct plan *want,
+/* The creations and changes of one kind. */
+static int add_creations(struct plan_diff *d, enum plan_kind kind, const struct plan *want,
 			 const struct key_index *was_x, const struct key_index *want_x)
 {
-	for (int kind = 0; kind < PLAN_KINDS; kind++) {
-		for (size_t i = 0; i < want->n; i++) {
-			const struct plan_item *item = &want->items[i], *old;
-			int r = 0;
+	for (size_t i = 0; i < want->n; i++) {
+		const struct plan_item *item = &want->items[i], *old;
+		int r = 0;
 
-			if ((int)item->kind != kind ||
-			    key_index_find(want_x, &want_x->keys[i]) != item)
-				continue;
-			old = key_index_find(was_x, &want_x->keys[i]);
-			if (!old)
-				r = add_step(d, PLAN_CREATE, NULL, item);
-			else if (!plan_item_equal(old, item))
-				r = add_step(d, PLAN_CHANGE, old, item);
-			if (r < 0)
-				return r;
-		}
+		if (item->kind != kind || key_index_find(want_x, &want_x->keys[i]) != item)
+			continue;
+		old = key_index_find(was_x, &want_x->keys[i]);
+		if (!old)
+			r = add_step(d, PLAN_CREATE, NULL, item);
+		else if (!plan_item_equal(old, item))
+			r = add_step(d, PLAN_CHANGE, old, item);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_steps(struct plan_diff *d, const struct plan *was, const struct key_index *was_x,
+		     const struct plan *want, const struct key_index *want_x)
+{
+	for (size_t i = 0; i < PLAN_KINDS; i++)
+		if (add_removals(d, removal_order[i], false, was, was_x, want, want_x) < 0)
+			return -ENOMEM;
+	for (int kind = 0; kind < PLAN_KINDS; kind++) {
+		if (add_creations(d, (enum plan_kind)kind, want, was_x, want_x) < 0)
+			return -ENOMEM;
+		if (kind == PLAN_ADDR &&
+		    add_removals(d, PLAN_ADDR, true, was, was_x, want, want_x) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -282,8 +311,7 @@ int plan_diff(const struct plan *was, const struct plan *want, struct plan_diff 
 	ND_AUTO(key_index_fini) struct key_index want_x = { 0 };
 
 	if (!d || key_index_init(&was_x, was) < 0 || key_index_init(&want_x, want) < 0 ||
-	    add_removals(d, was, &was_x, &want_x) < 0 ||
-	    add_creations(d, want, &was_x, &want_x) < 0)
+	    add_steps(d, was, &was_x, want, &want_x) < 0)
 		return -ENOMEM;
 	*out = nd_take_ptr(&d);
 	return 0;

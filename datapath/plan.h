@@ -72,7 +72,9 @@ struct plan_nft_chain {
 struct plan_addr {
 	char ifname[IFNAMSIZ];
 	struct nd_prefix prefix;
-	struct in_addr broadcast;	/* IPv4 only; 0: none */
+	/* IPv4 only; 0: none. Not compared: the kernel cannot change it, and taking an interface's
+	 * last address away for it would cost the routes through it. */
+	struct in_addr broadcast;
 };
 
 struct plan_route {
@@ -150,7 +152,8 @@ struct plan_diff {
 /*
  * Steps from `was` to `want`, in an order that can be applied: removals (see enum plan_kind),
  * then changes and creations oldest kind first; within a kind creations keep the order of `want`
- * and removals reverse that of `was`. Takes time proportional to the number of items. 0 or
+ * and removals reverse that of `was`. An IPv4 address whose interface gets another one is removed
+ * right after that has come. Takes time proportional to the number of items. 0 or
  * -ENOMEM. Caller frees with plan_diff_free().
  */
 int plan_diff(const struct plan *was, const struct plan *want, struct plan_diff **out);

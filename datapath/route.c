@@ -96,8 +96,6 @@ bool addr_decode(const struct nlmsghdr *msg, struct kernel_addr *out)
 	memset(out, 0, sizeof(*out));
 	out->ifindex = (int)ifa->ifa_index;
 	out->prefix.len = ifa->ifa_prefixlen;
-	if (ifa->ifa_family == AF_INET)
-		nl_get_bytes(tb[IFA_BROADCAST], &out->broadcast, sizeof(out->broadcast));
 	/* IFA_LOCAL is ours; on a point-to-point link IFA_ADDRESS is the other end's. */
 	return get_ip(tb[IFA_LOCAL], ifa->ifa_family, &out->prefix.addr) ||
 	       get_ip(tb[IFA_ADDRESS], ifa->ifa_family, &out->prefix.addr);

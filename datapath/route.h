@@ -15,7 +15,6 @@ void route_request(struct nl_batch *b, uint16_t type, uint16_t flags, int ifinde
 struct kernel_addr {
 	int ifindex;
 	struct nd_prefix prefix;
-	struct in_addr broadcast;	/* IPv4 only */
 };
 
 /* RTM_NEWADDR or RTM_DELADDR; false when the message is neither. */

@@ -29,6 +29,8 @@ struct datapath_snapshot {
 	struct plan *nft;
 	struct nd_hash *by_name, *by_alias;		/* links */
 	size_t *next_alias;				/* by link: the next of its alias, or 0 */
+	struct nd_hash *by_index;			/* links */
+	uint32_t *least_port_mtu;			/* by link: of a bridge; 0: no ports */
 	struct nd_hash *by_addr, *by_route, *by_nft;
 	struct place_key *addr_keys, *route_keys;
 	struct plan_key *nft_keys;
@@ -41,6 +43,7 @@ void datapath_snapshot_free(struct datapath_snapshot *s)
 		return;
 	nd_hash_free(s->by_name);
 	nd_hash_free(s->by_alias);
+	nd_hash_free(s->by_index);
 	nd_hash_free(s->by_addr);
 	nd_hash_free(s->by_route);
 	nd_hash_free(s->by_nft);
@@ -49,6 +52,7 @@ void datapath_snapshot_free(struct datapath_snapshot *s)
 	free(s->addrs);
 	free(s->routes);
 	free(s->next_alias);
+	free(s->least_port_mtu);
 	free(s->addr_keys);
 	free(s->route_keys);
 	free(s->nft_keys);
@@ -178,6 +182,35 @@ static int index_links(struct datapath_snapshot *s)
 	return 0;
 }
 
+static int index_ports(struct datapath_snapshot *s)
+{
+	s->by_index = nd_hash_new();
+	s->least_port_mtu = calloc(s->n_links + 1, sizeof(*s->least_port_mtu));
+	if (!s->by_index || !s->least_port_mtu)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_links; i++) {
+		int *ifindex = &s->links[i].fact.ifindex;
+
+		if (nd_hash_set(s->by_index, ifindex, sizeof(*ifindex), &s->links[i]) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < s->n_links; i++) {
+		const struct link_fact *f = &s->links[i].fact;
+		const struct link_info *bridge;
+		uint32_t *least;
+
+		if (!s->links[i].is_port)
+			continue;
+		bridge = nd_hash_find(s->by_index, &f->master, sizeof(f->master));
+		if (!bridge)
+			continue;
+		least = &s->least_port_mtu[bridge - s->links];
+		if (!*least || f->mtu_bytes < *least)
+			*least = f->mtu_bytes;
+	}
+	return 0;
+}
+
 static int index_addrs(struct datapath_snapshot *s)
 {
 	s->by_addr = nd_hash_new();
@@ -238,7 +271,7 @@ static int read_links(struct datapath_snapshot *s, struct nd_error *err)
 		r = dump_routes(s, AF_INET6, err);
 	if (r < 0)
 		return r;
-	return s->failed || index_links(s) < 0 ? nd_error_nomem(err) : 0;
+	return s->failed || index_links(s) < 0 || index_ports(s) < 0 ? nd_error_nomem(err) : 0;
 }
 
 int datapath_snapshot_new(struct datapath *dp, struct datapath_snapshot **out,
@@ -276,7 +309,7 @@ static bool read_bridge(struct datapath_snapshot *s, const struct plan_item *wan
 
 	if (!link || !datapath_owns(s->dp, &want->bridge, link))
 		return false;
-	out->bridge = bridge_from_link(link, &want->bridge);
+	out->bridge = bridge_from_link(link, s->least_port_mtu[link - s->links], &want->bridge);
 	return true;
 }
 
@@ -301,19 +334,13 @@ static bool read_addr(struct datapath_snapshot *s, const struct plan_item *want,
 		      struct plan_item *out)
 {
 	const struct link_info *link = find_link(s, want->addr.ifname);
-	const struct kernel_addr *addr;
 	struct place_key key;
 
 	if (!link)
 		return false;
 	place(&key, link->fact.ifindex, 0, &want->addr.prefix);
-	addr = nd_hash_find(s->by_addr, key.bytes, key.len);
-	if (!addr)
-		return false;
 	out->addr = want->addr;
-	if (addr->prefix.addr.family == AF_INET)
-		out->addr.broadcast = addr->broadcast;
-	return true;
+	return nd_hash_find(s->by_addr, key.bytes, key.len) != NULL;
 }
 
 static bool read_route(struct datapath_snapshot *s, const struct plan_item *want,
@@ -465,7 +492,8 @@ static int add_leftovers(struct datapath_snapshot *s, const struct plan *scope, 
 			if (!item)
 				return -ENOMEM;
 			any.mac = link->fact.mac;
-			item->bridge = bridge_from_link(link, &any);
+			item->bridge = bridge_from_link(link, s->least_port_mtu[link - s->links],
+							&any);
 		}
 		link = next ? &s->links[next - 1] : NULL;
 	}

@@ -196,10 +196,10 @@ START_TEST(changed_attributes_are_changes_and_changed_keys_are_not)
 	add_route(a, "virbr0", "10.9.0.0", 16, "10.0.0.2", 0);
 	add_route(b, "virbr0", "10.9.0.0", 16, "10.0.0.3", 0);
 	assert_diff(a, b,
-		"- address 10.0.0.1/24 dev virbr0 broadcast 10.0.0.255\n"
 		"~ bridge virbr0 mac 52:54:00:00:00:01 mtu 1500 delay 0 stp off alias netd:a"
 		" -> bridge virbr0 mac 52:54:00:00:00:01 mtu 9000 delay 0 stp off alias netd:a\n"
 		"+ address 10.0.0.1/16 dev virbr0 broadcast 10.0.255.255\n"
+		"- address 10.0.0.1/24 dev virbr0 broadcast 10.0.0.255\n"
 		"~ route 10.9.0.0/16 via 10.0.0.2 dev virbr0 metric 0"
 		" -> route 10.9.0.0/16 via 10.0.0.3 dev virbr0 metric 0\n");
 }
