@@ -142,7 +142,8 @@ static int dump_routes(struct datapath_snapshot *s, sa_family_t family, struct n
 	}
 	s->failed |= part.failed;
 	free(part.routes);
-	return r;
+	/* a new namespace has no main table until its first address */
+	return r == -ENOENT ? 0 : r;
 }
 
 static void place(struct place_key *key, int ifindex, uint32_t metric,

@@ -30,6 +30,20 @@ START_TEST(what_was_applied_reads_back_as_wanted)
 }
 END_TEST
 
+START_TEST(a_namespace_where_nothing_ever_was_up_can_be_read)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
+	struct nd_error err = { 0 };
+
+	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
+	close_datapath();
+	open_datapath();
+	ck_assert_msg(datapath_facts(dp, &facts, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(facts->n_routes, 0);
+	ck_assert_uint_gt(facts->n_links, 0);
+}
+END_TEST
+
 START_TEST(destroy_leaves_no_trace)
 {
 	ND_AUTO(plan_free) struct plan *net = nat_network();
@@ -323,6 +337,7 @@ int main(void)
 	tcase_add_checked_fixture(t, fresh_namespace, end_namespace);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_was_applied_reads_back_as_wanted);
+	tcase_add_test(t, a_namespace_where_nothing_ever_was_up_can_be_read);
 	tcase_add_test(t, destroy_leaves_no_trace);
 	tcase_add_test(t, starting_over_a_predecessors_work_is_fine);
 	tcase_add_test(t, a_foreign_bridge_is_left_alone);
