@@ -562,7 +562,7 @@ static int finish(const struct net_def *original, struct net_def **changed,
 
 	if (r < 0)
 		return r;
-	if (net_def_validate(again, err) < 0 && net_def_validate(original, NULL) == 0)
+	if (net_def_validate(original, NULL) == 0 && net_def_validate(again, err) < 0)
 		return nd_error_prefix(err, "the network would no longer be valid");
 	if (net_def_equal(*changed, again)) {
 		keep_counters(again, *changed);
