@@ -216,8 +216,10 @@ static int with_document(struct rpc_call *call, const char *xml, unsigned flags,
 {
 	ND_AUTO(net_def_free) struct net_def *def = NULL;
 	struct netd *d = call_netd(call);
-	int r = call_flags(flags, 0, function, err);
+	int r = call_flags(flags, 1, function, err);
 
+	if (r == 0 && flags & 1)
+		r = net_def_validate_schema(xml, strlen(xml), d->paths.schemas, err);
 	if (r == 0)
 		r = net_def_parse(xml, strlen(xml), &def, err);
 	if (r == 0)

@@ -96,7 +96,7 @@ static void reply_port(void *arg, struct network *net, const struct nd_error *er
 	reply_done(arg, net, err);
 }
 
-enum { PORT_RECLAIM = 1 };
+enum { PORT_RECLAIM = 1, PORT_VALIDATE = 2 };
 
 static int create_port(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
@@ -105,13 +105,15 @@ static int create_port(struct rpc_call *call, void *args, void *ret, struct nd_e
 	ND_AUTO(port_def_free) struct port_def *def = NULL;
 	size_t len = strlen(a->xml);
 	struct network *net;
-	int r = call_flags(a->flags, PORT_RECLAIM, "networkPortCreateXML", err);
+	int r = call_flags(a->flags, PORT_RECLAIM | PORT_VALIDATE, "networkPortCreateXML", err);
 
 	if (r < 0)
 		return r;
 	net = call_network(call, &a->net, err);
 	if (!net)
 		return -ENOENT;
+	if (a->flags & PORT_VALIDATE)
+		r = port_def_validate_schema(a->xml, len, d->paths.schemas, err);
 	if (r == 0)
 		r = port_def_parse(a->xml, len, &def, err);
 	if (r < 0)

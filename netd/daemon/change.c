@@ -114,6 +114,21 @@ static struct compile_port compile_port_of(const struct port *p)
 	return out;
 }
 
+/* A TAP that is its VMM's own keeps its alias, and is up or down as its owner likes. */
+static void leave_foreign(struct plan *plan, const struct network *net)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		struct plan_item *item = &plan->items[i];
+		const struct port *p = item->kind == PLAN_PORT ?
+				       network_port_named(net, item->port.ifname) : NULL;
+
+		if (p && !p->plugged) {
+			item->port.alias[0] = '\0';
+			item->port.up = false;
+		}
+	}
+}
+
 int change_compile(struct change *c, const struct net_def *def, struct nd_error *err)
 {
 	struct network *net = c->op.net;
@@ -138,9 +153,11 @@ int change_compile(struct change *c, const struct net_def *def, struct nd_error 
 	if (r == 0)
 		r = compile_plan(&in, &c->plan, err);
 	if (r == 0)
+		leave_foreign(c->plan, net);
+	if (r == 0)
 		r = compile_serve(&in, &c->serve, err);
 	if (r == 0 && c->serve->bridge[0])
-		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);	/* 0: not made yet */
+		c->serve->ifindex = c->bridge_ifindex = (int)if_nametoindex(c->serve->bridge);
 	return r;
 }
 
@@ -182,4 +199,5 @@ void change_replan_commit(struct change *c)
 {
 	plan_free(c->op.net->applied);
 	c->op.net->applied = nd_take_ptr(&c->plan);
+	c->op.net->bridge_ifindex = c->bridge_ifindex;
 }

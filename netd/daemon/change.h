@@ -28,6 +28,7 @@ struct change {
 	int tap_fds[8];
 	size_t n_tap_fds;
 	struct net_def *old_live;	/* update: what to write back */
+	int bridge_ifindex;
 	bool on;			/* autostart */
 	bool leases_made;		/* the lease folder is new with this operation */
 	bool server_stopping;		/* a stop was asked for and not answered yet */

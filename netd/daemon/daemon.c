@@ -6,6 +6,7 @@
 
 #include "netd/base/log.h"
 #include "netd/daemon/calls.h"
+#include "netd/daemon/drift.h"
 #include "netd/daemon/listen.h"
 #include "netd/daemon/reconcile.h"
 
@@ -140,8 +141,8 @@ void daemon_free(struct netd *d)
 	if (d->calls)
 		calls_fini(d->calls);
 	free(d->calls);
+	drift_free(d->drift);
 	worker_free(d->worker);		/* before anything that its job may use */
-	reconcile_end(d);
 	servers_free(d->servers);
 	host_dns_free(d->host_dns);
 	events_free(d->events);
@@ -158,10 +159,13 @@ void daemon_free(struct netd *d)
 
 int daemon_start(struct netd *d, struct nd_error *err)
 {
-	int r;
+	int r = 0;
 
 	reconcile_load(d);
-	r = reconcile_start(d, err);
+	if (d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
+		r = drift_new(d, &d->drift, err);
+	if (r == 0)
+		r = reconcile_start(d, err);
 	return r < 0 ? r : listen_all(d, err);
 }
 

@@ -151,6 +151,7 @@ static int destroy_commit(struct operation *op, struct nd_error *err)
 	plan_free(net->applied);
 	net->live = NULL;
 	net->applied = NULL;
+	net->bridge_ifindex = 0;
 	return 0;
 }
 

@@ -26,7 +26,9 @@ struct netd {
 	struct servers *servers;
 	struct host_dns *host_dns;
 	struct rpc_server *rpc;
-	struct boot *boot;		/* NULL once all is checked that ran before: reconcile.h */
+	struct round *boot;		/* the first check of all; NULL once it is through */
+	bool round_waiting;		/* a check of all is queued and has not looked yet */
+	struct drift *drift;
 	struct calls *calls;
 	bool own_sockets;		/* not passed by systemd */
 

@@ -35,6 +35,7 @@ void network_free(struct network *n)
 	net_def_free(n->def);
 	net_def_free(n->live);
 	plan_free(n->applied);
+	free(n->put_back);
 	free(n->name);
 	free(n);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netd/base/array.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/change.h"
@@ -94,11 +95,25 @@ void reconcile_load(struct netd *d)
 
 /* ---- check and repair ---- */
 
+/* One look at the kernel that the checks of many networks share. What an operation changes
+ * meanwhile does no harm: steps that are done already change nothing. */
+struct round {
+	struct worker_job job;
+	struct netd *netd;
+	struct datapath_snapshot *snapshot;
+	struct host_facts *facts;
+	struct nd_error err;
+	unsigned refs;			/* on the main thread */
+};
+
 struct check {
 	struct change change;		/* first */
 	struct plan *actual;
+	struct round *round;		/* NULL: its own look */
 	bool booting;			/* its server is to be adopted; plan and server are compiled */
 	bool repaired;
+	char (*put_back)[IFNAMSIZ];	/* see struct network */
+	size_t n_put_back;
 	struct nd_uuid *gone;		/* ports whose TAP is gone */
 	size_t n_gone;
 };
@@ -147,6 +162,9 @@ static int check_ports(struct operation *op, struct nd_error *err)
 	const struct link_fact *bridge = net->live->bridge.name ?
 					 host_facts_link(facts, net->live->bridge.name) : NULL;
 
+	k->put_back = nd_take_ptr(&net->put_back);
+	k->n_put_back = net->n_put_back;
+	net->n_put_back = 0;
 	k->gone = calloc(net->n_ports + 1, sizeof(*k->gone));
 	if (!k->gone)
 		return nd_error_nomem(err);
@@ -189,14 +207,45 @@ static int check_compile(struct check *k, struct nd_error *err)
 	return r;
 }
 
+/* Foreign links that were on the bridge when somebody deleted it go back on, once. */
+static int put_back(struct check *k, struct plan_diff *diff)
+{
+	const struct network *net = k->change.op.net;
+
+	for (size_t i = 0; i < k->n_put_back; i++) {
+		const struct link_fact *link = host_facts_link(k->change.facts, k->put_back[i]);
+		struct plan_step *step;
+
+		if (!link || link->master)
+			continue;	/* its owner has other plans for it */
+		step = nd_array_add(diff->steps, diff->n);
+		if (!step)
+			return -ENOMEM;
+		step->op = PLAN_CREATE;
+		step->want.kind = PLAN_PORT;
+		strcpy(step->want.port.ifname, link->name);
+		snprintf(step->want.port.bridge, sizeof(step->want.port.bridge), "%s",
+			 net->live->bridge.name);
+		step->want.port.learning = step->want.port.unicast_flood = true;
+	}
+	return 0;
+}
+
+/* More lines than this are counted: a flushed ruleset loses every element. */
+#define REPAIR_LINES 6
+
 static void log_repairs(const struct network *net, const struct plan_diff *diff)
 {
 	ND_AUTO(free) char *text = plan_diff_format(diff);
+	const char *by = net->drifted_by;
 	char *rest = text, *line;
 
-	while ((line = strsep(&rest, "\n")))
+	for (int n = 0; (line = strsep(&rest, "\n")) && n < REPAIR_LINES; n++)
 		if (*line)
-			nd_log(LOG_WARNING, net->name, "drifted, repairing: %s", line);
+			nd_log(LOG_WARNING, net->name, "drifted%s%s, repairing: %s", *by ? " by " : "", by,
+			       line);
+	if (diff->n > REPAIR_LINES)
+		nd_log(LOG_WARNING, net->name, "... and %zu more", diff->n - REPAIR_LINES);
 }
 
 /* Worker. */
@@ -210,9 +259,9 @@ static int check_repair(struct operation *op, struct nd_error *err)
 
 	nd_uuid_format(&op->net->uuid, owner);
 	if (r == 0)
-		r = k->booting ? datapath_snapshot_read(c->netd->boot->snapshot, c->plan, owner, &k->actual, err)
-			       : datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
-	if (r == 0 && plan_diff(k->actual, c->plan, &diff) < 0)
+		r = k->round ? datapath_snapshot_read(k->round->snapshot, c->plan, owner, &k->actual, err)
+			     : datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
+	if (r == 0 && (plan_diff(k->actual, c->plan, &diff) < 0 || put_back(k, diff) < 0))
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)
 		return r;
@@ -220,7 +269,7 @@ static int check_repair(struct operation *op, struct nd_error *err)
 	k->repaired = true;
 	r = datapath_apply(c->netd->datapath, diff, owner, err);
 	if (r == 0 && c->serve->bridge[0])
-		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);
+		c->serve->ifindex = c->bridge_ifindex = (int)if_nametoindex(c->serve->bridge);
 	return r;
 }
 
@@ -268,12 +317,27 @@ static const struct op_step boot_steps[] = {
 
 static void boot_through(struct netd *d);
 
+static void round_unref(struct round *round)
+{
+	struct netd *d;
+	bool boot;
+
+	if (!round || --round->refs)
+		return;
+	d = round->netd;
+	boot = d->boot == round;
+	datapath_snapshot_free(round->snapshot);
+	host_facts_free(round->facts);
+	free(round);
+	if (boot)
+		boot_through(d);
+}
+
 static void check_end(struct operation *op)
 {
 	struct check *k = check_of(op);
 	struct network *net = op->net;
 	struct netd *d = k->change.netd;
-	bool booting = k->booting;
 
 	if (op->result < 0 && op->err.kind != ND_ERR_OPERATION_INVALID)
 		nd_log(LOG_ERR, net->name, "cannot be made as it should be: %s", op->err.text);
@@ -281,14 +345,15 @@ static void check_end(struct operation *op)
 		nd_log(LOG_INFO, net->name, "repaired");
 	for (size_t i = 0; op->result == 0 && i < k->n_gone; i++)
 		(void)ports_delete(d, net, &k->gone[i], NULL, NULL, NULL);	/* again at the next check */
+	net->drifted_by[0] = '\0';
 	free(k->gone);
+	free(k->put_back);
 	plan_free(k->actual);
+	round_unref(k->round);
 	change_end(&k->change);
-	if (booting)
-		boot_through(d);
 }
 
-void reconcile_check(struct netd *d, struct network *net)
+static void queue_check(struct netd *d, struct network *net, struct round *round)
 {
 	struct check *k;
 
@@ -297,8 +362,66 @@ void reconcile_check(struct netd *d, struct network *net)
 	k = change_new_sized(d, sizeof(*k), NULL, NULL, NULL);
 	if (!k)
 		return;		/* the next notice asks again */
+	if (round) {
+		round->refs++;
+		k->round = round;
+		k->change.facts = round->facts;
+		k->change.facts_shared = true;
+	}
 	net->checking = true;
 	change_start(&k->change, net, check_steps, ND_COUNT(check_steps), check_end);
+}
+
+void reconcile_check(struct netd *d, struct network *net)
+{
+	queue_check(d, net, NULL);
+}
+
+static struct round *round_new(struct netd *d)
+{
+	struct round *round = calloc(1, sizeof(*round));
+
+	if (round)
+		*round = (struct round){ .netd = d, .refs = 1 };
+	return round;
+}
+
+static int round_look(struct round *round)
+{
+	int r = datapath_snapshot_new(round->netd->datapath, &round->snapshot, &round->err);
+
+	return r < 0 ? r : datapath_snapshot_facts(round->snapshot, &round->facts, &round->err);
+}
+
+/* Worker. */
+static void round_run(struct worker_job *job)
+{
+	(void)round_look((struct round *)job);	/* the error is kept */
+}
+
+static void round_done(struct worker_job *job)
+{
+	struct round *round = (struct round *)job;
+	struct netd *d = round->netd;
+	struct network *net;
+
+	d->round_waiting = false;
+	if (!round->facts)
+		nd_log(LOG_ERR, NULL, "cannot compare with the kernel: %s", round->err.text);
+	for (size_t pos = 0; round->facts && (net = registry_next(&d->networks, &pos));)
+		queue_check(d, net, round);
+	round_unref(round);
+}
+
+void reconcile_check_all(struct netd *d)
+{
+	struct round *round = d->round_waiting ? NULL : round_new(d);
+
+	if (!round)
+		return;
+	d->round_waiting = true;
+	round->job = (struct worker_job){ round_run, round_done, NULL };
+	worker_submit(d->worker, &round->job);
 }
 
 /* ---- following the host's resolvers and names ---- */
@@ -363,19 +486,10 @@ static void autostart_all(struct netd *d)
 			(void)lifecycle_start(d, net, autostarted, NULL, NULL);	/* only -ENOMEM */
 }
 
-static void boot_free(struct boot *b)
-{
-	datapath_snapshot_free(b->snapshot);
-	host_facts_free(b->facts);
-	free(b);
-}
-
 /* When the last network that ran before is checked. */
 static void boot_through(struct netd *d)
 {
-	if (--d->boot->n_checks)
-		return;
-	boot_free(nd_take_ptr(&d->boot));
+	d->boot = NULL;
 	servers_end_strays(d->servers);
 	if (d->config.autostart && store_first_of_boot(d->store))
 		autostart_all(d);
@@ -408,6 +522,7 @@ static struct check *boot_check(struct netd *d, struct network *net)
 		return NULL;
 	k->booting = true;
 	k->change.op.net = net;
+	k->round = d->boot;
 	k->change.facts = d->boot->facts;
 	k->change.facts_shared = true;
 	if (check_ports(&k->change.op, &err) == 0 && check_compile(k, &err) == 0)
@@ -432,7 +547,7 @@ static int boot_checks(struct netd *d, struct nd_error *err)
 		complete &= !net->live || (k && add_wanted(wanted, k->change.plan) == 0);
 		if (!k)
 			continue;
-		d->boot->n_checks++;
+		d->boot->refs++;
 		change_start(&k->change, net, boot_steps, ND_COUNT(boot_steps), check_end);
 	}
 	if (!complete)
@@ -444,29 +559,23 @@ int reconcile_start(struct netd *d, struct nd_error *err)
 {
 	int r;
 
-	d->boot = calloc(1, sizeof(*d->boot));
+	d->boot = round_new(d);
 	if (!d->boot)
 		return nd_error_nomem(err);
-	d->boot->n_checks = 1;		/* this function's own */
 	r = datapath_adopt_rules(d->datapath, err);
-	if (r == 0)
-		r = datapath_snapshot_new(d->datapath, &d->boot->snapshot, err);
-	if (r == 0)
-		r = datapath_snapshot_facts(d->boot->snapshot, &d->boot->facts, err);
+	if (r < 0)
+		return r;
+	r = round_look(d->boot);
+	if (r < 0 && err)
+		*err = d->boot->err;
 	if (r == 0)
 		r = boot_checks(d, err);
 	if (r < 0)
 		return r;
-	if (d->boot->n_checks > 1)
-		nd_log(LOG_INFO, NULL, "networks that run already: %zu", d->boot->n_checks - 1);
-	boot_through(d);
+	if (d->boot->refs > 1)
+		nd_log(LOG_INFO, NULL, "networks that run already: %u", d->boot->refs - 1);
+	round_unref(d->boot);
 	return 0;
-}
-
-void reconcile_end(struct netd *d)
-{
-	if (d->boot)
-		boot_free(nd_take_ptr(&d->boot));
 }
 
 void reconcile_reload(struct netd *d)

@@ -7,13 +7,6 @@
 #pragma once
 #include "netd/daemon/netd.h"
 
-/* What the kernel had when the daemon started, until all networks that ran are checked. */
-struct boot {
-	struct datapath_snapshot *snapshot;
-	struct host_facts *facts;
-	size_t n_checks;		/* not through yet */
-};
-
 /* Loads definitions, live state and ports into the registry. Before the loop runs. */
 void reconcile_load(struct netd *d);
 /*
@@ -22,11 +15,12 @@ void reconcile_load(struct netd *d);
  * started. Before anything else may change networks.
  */
 int reconcile_start(struct netd *d, struct nd_error *err);
-void reconcile_end(struct netd *d);
 /* HUP: definitions that were put on disk meanwhile; networks to be started that are not. */
 void reconcile_reload(struct netd *d);
 
 /* Queues a check of the network against the kernel, unless it is held, inactive, or one waits. */
 void reconcile_check(struct netd *d, struct network *net);
+/* The same for all networks, with one look at the kernel. */
+void reconcile_check_all(struct netd *d);
 /* The host's resolvers or names changed: every server is told, and may reach the new ones. */
 void reconcile_follow_host(struct netd *d);

@@ -36,7 +36,7 @@ int start_make(struct operation *op, struct nd_error *err)
 	if (r == 0)
 		r = change_apply(c, NULL, c->plan, err);
 	if (r == 0 && c->serve->bridge[0])
-		c->serve->ifindex = (int)if_nametoindex(c->serve->bridge);
+		c->serve->ifindex = c->bridge_ifindex = (int)if_nametoindex(c->serve->bridge);
 	return r;
 }
 
@@ -88,6 +88,7 @@ int start_commit(struct operation *op, struct nd_error *err)
 
 	op->net->live = nd_take_ptr(&c->live);
 	op->net->applied = nd_take_ptr(&c->plan);
+	op->net->bridge_ifindex = c->bridge_ifindex;
 	return 0;
 }
 
