@@ -38,6 +38,8 @@ static bool add(struct nd_hash *index, const void *key, size_t len, void *value)
 
 static bool index_host(struct dhcp4_hosts *h, struct dhcp_reservation *r, struct name_key *name)
 {
+	char label[HOSTNAME_SIZE];
+
 	if (!add(h->by_address, &r->address, sizeof(r->address), r))
 		return false;
 	if (nd_hash_find(h->by_address, &r->address, sizeof(r->address)) != r)
@@ -47,9 +49,10 @@ static bool index_host(struct dhcp4_hosts *h, struct dhcp_reservation *r, struct
 	if (!r->has_mac && r->client_id_len &&
 	    !add(h->by_client_id, r->client_id, r->client_id_len, r))
 		return false;
-	if (!r->name[0])
+	hostname_legalise(r->name, strlen(r->name), label);
+	if (!label[0])
 		return true;
-	hostname_lower(r->name, name->lower);
+	hostname_lower(label, name->lower);
 	name->host = r;
 	return add(h->by_name, name->lower, strlen(name->lower), name);
 }
@@ -72,6 +75,45 @@ struct dhcp4_hosts *dhcp4_hosts_new(const struct dhcp_config *config)
 		    !index_host(h, &config->reservations[i], &h->names[i]))
 			return NULL;
 	return nd_take_ptr(&h);
+}
+
+/* Why an entry does not count, NULL when it does. */
+static const char *flaw(const struct dhcp_config *config, const struct dhcp4_hosts *h,
+			const struct dhcp_reservation *r)
+{
+	const struct name_key *key;
+	char lower[HOSTNAME_SIZE];
+
+	if (!dhcp4_host_address(config, r->address))
+		return "it is not an address that a guest of this network can have";
+	if (dhcp4_hosts_of_address(h, r->address) != r)
+		return "another entry before it has the address";
+	if (r->has_mac)
+		return nd_hash_find(h->by_mac, r->mac.bytes, sizeof(r->mac.bytes)) == r ? NULL :
+			"another entry before it has the MAC address";
+	if (r->client_id_len)
+		return nd_hash_find(h->by_client_id, r->client_id, r->client_id_len) == r ? NULL :
+			"another entry before it has the client-id";
+	hostname_legalise(r->name, strlen(r->name), lower);
+	hostname_lower(lower, lower);
+	key = nd_hash_find(h->by_name, lower, strlen(lower));
+	return key && key->host == r ? NULL :
+		"its name cannot be a client's, or another entry before it has it";
+}
+
+size_t dhcp4_hosts_check(const struct dhcp_config *config, const struct dhcp4_hosts *h,
+			 void (*tell)(void *ctx, const struct dhcp_reservation *r, const char *why),
+			 void *ctx)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_reservations; i++) {
+		const char *why = flaw(config, h, &config->reservations[i]);
+
+		if (why && n++ < DHCP4_FLAWS_TOLD)
+			tell(ctx, &config->reservations[i], why);
+	}
+	return n;
 }
 
 void dhcp4_hosts_free(struct dhcp4_hosts *h)

@@ -15,6 +15,13 @@ struct dhcp4_hosts *dhcp4_hosts_new(const struct dhcp_config *config);
 void dhcp4_hosts_free(struct dhcp4_hosts *h);		/* NULL is fine */
 ND_DEFINE_AUTO(struct dhcp4_hosts *, dhcp4_hosts_free)
 
+#define DHCP4_FLAWS_TOLD 8
+
+/* Tells of the first entries that have no effect and why; returns how many there are. */
+size_t dhcp4_hosts_check(const struct dhcp_config *config, const struct dhcp4_hosts *h,
+			 void (*tell)(void *ctx, const struct dhcp_reservation *r, const char *why),
+			 void *ctx);
+
 /*
  * The client's reservation or NULL: by client-id, by MAC, then by the name that it sent (""
  * for none). An entry with a MAC belongs to that MAC alone, whoever sends its client-id; one

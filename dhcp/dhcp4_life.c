@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dhcp/dhcp4_lease_private.h"
+#include "dhcp/hostname.h"
 
 /* A client that asks again this soon is told what is left instead of being written again. */
 #define ASK_AGAIN_MS 5000
@@ -147,10 +148,10 @@ void dhcp4_lease_name(const struct dhcp4_leases *t, const struct dhcp4_who *who,
 	const struct dhcp_reservation *owner;
 
 	out->hostname[0] = '\0';
-	out->hostname_configured = who->host && who->host->name[0];
-	if (out->hostname_configured) {
-		memcpy(out->hostname, who->host->name, sizeof(out->hostname));
-	} else if (who->hostname[0]) {
+	if (who->host)
+		hostname_legalise(who->host->name, strlen(who->host->name), out->hostname);
+	out->hostname_configured = out->hostname[0];
+	if (!out->hostname_configured && who->hostname[0]) {
 		owner = dhcp4_hosts_of_name(t->hosts, who->hostname);
 		if (!owner || owner == who->host)
 			memcpy(out->hostname, who->hostname, sizeof(out->hostname));

@@ -58,6 +58,11 @@ int dhcp4_server_configure(struct dhcp4_server *s, const struct dhcp_config *con
 	return r;
 }
 
+const struct dhcp_config *dhcp4_server_config(const struct dhcp4_server *s)
+{
+	return s->config;
+}
+
 struct dhcp4_leases *dhcp4_server_leases(struct dhcp4_server *s)
 {
 	return s->leases;

@@ -43,6 +43,7 @@ void dhcp4_server_free(struct dhcp4_server *s);		/* NULL is fine */
 ND_DEFINE_AUTO(struct dhcp4_server *, dhcp4_server_free)
 
 int dhcp4_server_configure(struct dhcp4_server *s, const struct dhcp_config *config);
+const struct dhcp_config *dhcp4_server_config(const struct dhcp4_server *s);
 struct dhcp4_leases *dhcp4_server_leases(struct dhcp4_server *s);
 struct dhcp4_stats *dhcp4_server_stats(struct dhcp4_server *s);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "dhcp/dhcp4_hosts.h"
+
 /* A reply that waits for its lease to be on disk. */
 struct waiting {
 	STAILQ_ENTRY(waiting) link;
@@ -191,6 +193,14 @@ int dhcp4_service_configure(struct dhcp4_service *s, const struct dhcp_config *c
 {
 	dhcp4_leases_tick(dhcp4_server_leases(s->server), now_ms);
 	return dhcp4_server_configure(s->server, config);
+}
+
+size_t dhcp4_service_check(const struct dhcp4_service *s,
+			   void (*tell)(void *ctx, const struct dhcp_reservation *r,
+					const char *why), void *ctx)
+{
+	return dhcp4_hosts_check(dhcp4_server_config(s->server),
+				 dhcp4_leases_hosts(dhcp4_server_leases(s->server)), tell, ctx);
 }
 
 int dhcp4_service_set_ports(struct dhcp4_service *s, const struct nd_mac *macs, size_t n,

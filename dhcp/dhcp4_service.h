@@ -69,6 +69,12 @@ void dhcp4_service_tick(struct dhcp4_service *s, uint64_t now_ms);
 int dhcp4_service_configure(struct dhcp4_service *s, const struct dhcp_config *config,
 			    uint64_t now_ms);
 
+/* Tells of the first few reservations that have no effect and why (an address outside the subnet
+ * or the server's own, the second of two for one address or MAC); returns how many there are. */
+size_t dhcp4_service_check(const struct dhcp4_service *s,
+			   void (*tell)(void *ctx, const struct dhcp_reservation *r,
+					const char *why), void *ctx);
+
 /* The MACs of all plugged ports. Addresses are kept back for them; the lease of a MAC that was
  * in the list and is no longer ends. 0 or -ENOMEM. */
 int dhcp4_service_set_ports(struct dhcp4_service *s, const struct nd_mac *macs, size_t n,

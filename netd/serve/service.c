@@ -209,6 +209,16 @@ static void on_lease(void *ctx, enum dhcp4_event event, const struct dhcp4_lease
 
 /* --- what netd asks --- */
 
+static void tell_reservation(void *ctx, const struct dhcp_reservation *r, const char *why)
+{
+	struct service *s = ctx;
+	struct nd_ip ip = nd_ip_from4(r->address);
+	char buf[ND_IP_STRLEN];
+
+	nd_log(LOG_WARNING, s->config->network, "the DHCP reservation of %s has no effect: %s",
+	       nd_ip_format(&ip, buf), why);
+}
+
 /* What is in force stays in force when this fails. */
 static int config_apply(struct service *s, struct serve_config *c, struct nd_error *err)
 {
@@ -243,6 +253,8 @@ static int on_config(struct service *s, struct rd *body, struct nd_error *err)
 	old = s->config;
 	s->config = nd_take_ptr(&c);
 	s->config_digest = digest;
+	if (s->dhcp)
+		(void)dhcp4_service_check(s->dhcp, tell_reservation, s);
 	return 0;
 }
 
@@ -457,6 +469,7 @@ static int dhcp_start(struct service *s, const struct service_setup *setup, stru
 		nd_log(LOG_ERR, s->config->network, "the lease database was damaged (%s): rebuilt "
 		       "with %zu leases, the old file kept as '%s'", report.why.text, report.rows,
 		       report.aside);
+	(void)dhcp4_service_check(s->dhcp, tell_reservation, s);
 	if (dhcp4_service_fd(s->dhcp) >= 0)
 		r = watch(dhcp4_service_fd(s->dhcp), SOURCE_STORE, err);
 	return r < 0 ? r : watch(FD_PACKET, SOURCE_PACKET, err);
