@@ -3,17 +3,19 @@
 
 #include <net/if.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "netd/base/auto.h"
 #include "netd/ctl/calls.h"
 #include "netd/ctl/packet.h"
 
 #define SNAPLEN_DEFAULT 262144
-/* How long libpcap may keep packets before it hands them over. */
-#define BATCH_MS 100
+/* A signal just before poll() is noticed this much later. */
+#define POLL_MS 500
 
 ND_DEFINE_AUTO(pcap_t *, pcap_close)
 ND_DEFINE_AUTO(pcap_dumper_t *, pcap_dump_close)
@@ -23,7 +25,7 @@ struct capture {
 	pcap_dumper_t *dump;		/* NULL: packets are printed */
 	bool json;
 	uint64_t n_packets, max_packets;	/* max 0: no end */
-	int64_t end_s;				/* CLOCK_MONOTONIC, 0: no end */
+	int64_t end_ms;				/* CLOCK_MONOTONIC, 0: no end */
 };
 
 static void print_packet(const struct capture *c, const struct pcap_pkthdr *h, const u_char *bytes)
@@ -109,20 +111,32 @@ static int open_device(const char *device, const struct verb_args *args, pcap_t 
 				    "--snaplen %s is not within 1 and %d",
 				    arg_string(args, "snaplen"), SNAPLEN_DEFAULT);
 	if (pcap_set_snaplen(p, (int)snaplen) || pcap_set_promisc(p, 1) ||
-	    pcap_set_timeout(p, BATCH_MS) || pcap_activate(p) < 0)
+	    pcap_set_immediate_mode(p, 1) || pcap_activate(p) < 0)
 		return pcap_fail(p, device, err);
 	if (filter_set(p, args, device, err) < 0)
 		return -1;
+	/* Else neither a signal nor the end of the time would end the wait for a packet. */
+	if (pcap_setnonblock(p, 1, reason) < 0)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "cannot capture on %s: %s",
+				    device, reason);
 	*out = nd_take_ptr(&p);
 	return 0;
 }
 
-static int64_t now_s(void)
+static int64_t now_ms(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void wait_packet(const struct capture *c)
+{
+	struct pollfd p = { .fd = pcap_get_selectable_fd(c->pcap), .events = POLLIN };
+	int64_t left = c->end_ms ? c->end_ms - now_ms() : POLL_MS;
+
+	(void)poll(&p, 1, left < 0 ? 0 : left < POLL_MS ? (int)left : POLL_MS);
 }
 
 static int loop(struct capture *c, const char *device, struct nd_error *err)
@@ -130,8 +144,10 @@ static int loop(struct capture *c, const char *device, struct nd_error *err)
 	int r = 0;
 
 	ctl_interrupt_begin();
-	while (!ctl_interrupted && r >= 0 && (!c->end_s || now_s() < c->end_s))
+	while (!ctl_interrupted && r >= 0 && (!c->end_ms || now_ms() < c->end_ms)) {
+		wait_packet(c);
 		r = pcap_dispatch(c->pcap, -1, on_packet, (u_char *)c);
+	}
 	ctl_interrupt_end();
 	return r == PCAP_ERROR && !ctl_interrupted ? pcap_fail(c->pcap, device, err) : 0;
 }
@@ -146,6 +162,20 @@ static void report(const struct ctl *ctl, const struct capture *c)
 	fflush(stdout);
 	fprintf(stderr, "%llu packets captured, %u dropped by the kernel\n",
 		(unsigned long long)c->n_packets, stat.ps_drop);
+}
+
+/* "-" is a copy of stdout: libpcap closes what it writes to. */
+static pcap_dumper_t *dump_open(struct ctl *ctl, pcap_t *pcap, const char *file)
+{
+	int fd;
+	FILE *f;
+
+	if (!nd_streq(file, "-"))
+		return pcap_dump_open(pcap, file);
+	ctl->quiet = true;		/* nothing else may stand between the packets */
+	fd = dup(STDOUT_FILENO);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	return f ? pcap_dump_fopen(pcap, f) : NULL;
 }
 
 /* A network by its bridge; a device where there is no such network or no daemon. */
@@ -179,7 +209,7 @@ int capture_run(struct ctl *ctl, const struct verb_args *args, struct nd_error *
 	if (device_find(ctl, arg_string(args, "network"), &device, err) < 0 ||
 	    open_device(device, args, &pcap, err) < 0)
 		return -1;
-	if (file && !(dump = pcap_dump_open(pcap, file)))
+	if (file && !(dump = dump_open(ctl, pcap, file)))
 		return pcap_fail(pcap, device, err);
 	if (arg_number(args, "count", &count) && count < 1)
 		return ctl_error("--count must be 1 or more");
@@ -188,7 +218,7 @@ int capture_run(struct ctl *ctl, const struct verb_args *args, struct nd_error *
 	c.pcap = pcap;
 	c.dump = dump;
 	c.max_packets = (uint64_t)count;
-	c.end_s = timeout_s ? now_s() + timeout_s : 0;
+	c.end_ms = timeout_s ? now_ms() + timeout_s * 1000 : 0;
 	r = loop(&c, device, err);
 	report(ctl, &c);
 	return r;

@@ -149,7 +149,8 @@ static int run_command(struct ctl *ctl, char *const *words, size_t n)
 			nd_error_format(&err, text, sizeof(text));
 			ctl_error("%s", text);
 		}
-		ctl_say(ctl, "\n");
+		if (!arg_json(args))
+			ctl_say(ctl, "\n");
 	}
 	verb_args_free(args);
 	fflush(stdout);

@@ -87,6 +87,31 @@ static void on_progress(void *arg, uint32_t program, int32_t proc, const uint8_t
 	xdr_free(CALL_XDR(netd_progress_event), &event);
 }
 
+/* One by one, for daemons that have no call for all. The first failure is reported at the end. */
+static int destroy_each(struct ctl *ctl, int *n_out, struct nd_error *err)
+{
+	lv_list_all_networks_ret list;
+	int r = 0;
+
+	*n_out = 0;
+	if (call_list_networks(ctl, LIST_ACTIVE, &list, err) < 0)
+		return -1;
+	for (u_int i = 0; i < list.nets.nets_len; i++) {
+		const lv_net *net = &list.nets.nets_val[i];
+		struct nd_error one = { 0 };
+
+		ctl_progress(ctl, "%u of %u: %s", i, list.nets.nets_len, net->name);
+		if (call_net(ctl, LV_PROC_NETWORK_DESTROY, net, &one) == 0)
+			(*n_out)++;
+		else if (r == 0) {
+			r = nd_error_prefix(&one, "network '%s'", net->name);
+			*err = one;
+		}
+	}
+	xdr_free(CALL_XDR(lv_list_all_networks_ret), &list);
+	return r;
+}
+
 static int destroy_all(struct ctl *ctl, struct nd_error *err)
 {
 	lv_flags_args args = { .flags = NETD_DESTROY_ALL_PROGRESS };
@@ -97,6 +122,8 @@ static int destroy_all(struct ctl *ctl, struct nd_error *err)
 	r = call_any(ctl, NETD_PROGRAM, NETD_PROC_NETWORK_DESTROY_ALL, CALL_XDR(lv_flags_args),
 		     &args, CALL_XDR(lv_int_ret), &ret, err);
 	rpc_client_set_events(ctl->client, NULL, NULL);
+	if (r < 0 && err->kind == ND_ERR_RPC && rpc_client_is_alive(ctl->client))
+		r = destroy_each(ctl, &ret.value, err);
 	ctl_progress(ctl, NULL);
 	if (r < 0)
 		return ctl_error("Failed to destroy all networks");

@@ -48,28 +48,30 @@ static char **on_complete(const char *text, int start, int end)
 	return matches;		/* none: libedit proposes files */
 }
 
-/* NULL: no place for it. Makes its folder. */
+static int make_folder(const char *path)
+{
+	if (nd_effect(ND_EFFECT_FILE, "make folder for the history") < 0)
+		return -1;
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* NULL: no place for it. Makes the folders above. */
 static char *history_path(void)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	ND_AUTO(free) char *dir = NULL;
-	char *path = NULL;
-	int n;
+	const char *given = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	ND_AUTO(nd_str_free) struct nd_str path = { 0 };
 
-	if (cache && *cache)
-		n = asprintf(&dir, "%s/netdctl", cache);
+	if (given && *given)
+		nd_str_add(&path, given);
 	else if (home && *home)
-		n = asprintf(&dir, "%s/.cache/netdctl", home);
-	else
+		nd_str_addf(&path, "%s/.cache", home);
+	if (!path.len || path.failed || make_folder(path.text) < 0)
 		return NULL;
-	if (n < 0) {
-		dir = NULL;
+	nd_str_add(&path, "/netdctl");
+	if (path.failed || make_folder(path.text) < 0)
 		return NULL;
-	}
-	if (nd_effect(ND_EFFECT_FILE, "make history folder") < 0 ||
-	    (mkdir(dir, 0700) < 0 && errno != EEXIST))
-		return NULL;
-	return asprintf(&path, "%s/history", dir) < 0 ? NULL : path;
+	nd_str_add(&path, "/history");
+	return nd_str_take(&path);
 }
 
 static void greet(const struct ctl *ctl)

@@ -8,11 +8,22 @@
 #include "netd/ctl/calls.h"
 #include "netd/model/network.h"
 
+static const char *schema_dir(void)
+{
+	const char *env = getenv("NETD_SCHEMAS");
+
+	return env && *env ? env : NETD_SCHEMA_DIR;
+}
+
+/* The parser's view first: its sentences say more than a schema's. */
 static int check(const char *xml, struct net_def **def, struct nd_error *err)
 {
-	int r = net_def_parse(xml, strlen(xml), def, err);
+	size_t len = strlen(xml);
+	int r = net_def_parse(xml, len, def, err);
 
-	return r == 0 ? net_def_validate(*def, err) : r;
+	if (r == 0)
+		r = net_def_validate(*def, err);
+	return r == 0 ? net_def_validate_schema(xml, len, schema_dir(), err) : r;
 }
 
 static int print_json(const char *file, const struct net_def *def, const struct nd_error *err)

@@ -248,6 +248,14 @@ bool arg_number(const struct verb_args *args, const char *name, int64_t *out)
 	return true;
 }
 
+bool arg_json(const struct verb_args *args)
+{
+	for (size_t i = 0; i < args->verb->n_rows; i++)
+		if (nd_streq(args->verb->rows[i].name, "json"))
+			return args->values[i] != NULL;
+	return false;
+}
+
 char *const *arg_words(const struct verb_args *args, size_t *n_out)
 {
 	*n_out = args->n_words;

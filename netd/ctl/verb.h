@@ -77,6 +77,8 @@ const char *arg_string(const struct verb_args *args, const char *name);
 bool arg_flag(const struct verb_args *args, const char *name);
 /* False when it was not given. */
 bool arg_number(const struct verb_args *args, const char *name, int64_t *out);
+/* The verb has --json and it was given. */
+bool arg_json(const struct verb_args *args);
 /* What ARG_WORDS or ARG_COMMAND took. */
 char *const *arg_words(const struct verb_args *args, size_t *n_out);
 
