@@ -53,6 +53,10 @@ static int bridge_v6(const struct net_def *def, struct plan *p)
 		r = add(p, false, "0", "net/ipv6/conf/%s/accept_ra", b);
 	if (r == 0)
 		r = add(p, false, "0", "net/ipv6/conf/%s/autoconf", b);
+	/* The link-local address is checked only once a guest gives the bridge a carrier, and until
+	 * then neighbours are not solicited: guests' first second without IPv6. */
+	if (r == 0 && on)
+		r = add(p, false, "0", "net/ipv6/conf/%s/accept_dad", b);
 	return r;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* apply_tool RUN_DIR start|stop|plan FILE...: brings the kernel objects of networks about without
  * a daemon and servers, or takes them away, so that tests see what the rules alone do.
- * With NETD_NO_PERSIST=1 in the environment: as on a kernel without persistent nft tables. */
+ * NETD_NO_PERSIST=1 in the environment: as on a kernel without persistent nft tables.
+ * NETD_SERVE="UID ADDRESS...": the uid of the network's server, and the host's resolvers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,34 @@ static char *read_file(const char *path)
 	return nd_str_take(&s);
 }
 
-static int compile(struct datapath *dp, const char *xml, struct plan **plan_out, char owner[ND_UUID_STRLEN])
+enum { MAX_UPSTREAMS = 4 };
+
+static int read_serve(struct compile_input *in, struct dns_upstream *upstreams)
 {
+	const char *env = getenv("NETD_SERVE");
+	ND_AUTO(free) char *text = env ? strdup(env) : NULL;
+	char *save = NULL, *word = text ? strtok_r(text, " ", &save) : NULL;
+
+	if (!word)
+		return 0;
+	in->serve_uid = (uid_t)strtoul(word, NULL, 10);
+	in->upstreams = upstreams;
+	while ((word = strtok_r(NULL, " ", &save)) && in->n_upstreams < MAX_UPSTREAMS)
+		if (!nd_ip_parse(word, &upstreams[in->n_upstreams++].addr))
+			return nd_error_set(&err, ND_ERR_INTERNAL, "'%s' is no address", word);
+	return 0;
+}
+
+static int compile(struct datapath *dp, const char *xml, struct plan **plan_out,
+		   char owner[ND_UUID_STRLEN])
+{
+	struct dns_upstream upstreams[MAX_UPSTREAMS] = { 0 };
 	ND_AUTO(net_def_free) struct net_def *def = NULL;
 	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
 	struct compile_input in = { .serve_uid = 0 };
 
+	if (read_serve(&in, upstreams) < 0)
+		return -1;
 	if (net_def_parse(xml, strlen(xml), &def, &err) < 0 || net_def_generate(def, &err) < 0 ||
 	    datapath_facts(dp, &facts, &err) < 0 || compile_supported(def, &err) < 0 ||
 	    compile_collisions(def, facts, &err) < 0)

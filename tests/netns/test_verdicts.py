@@ -24,13 +24,13 @@ from netdtest import sh, in_ns, Namespace	# noqa: E402
 PORT = 7000
 PATIENCE_S = 2.0
 
-Net = collections.namedtuple("Net", "name mode dev nat6 v4 v6 extra")
+Net = collections.namedtuple("Net", "name mode dev nat6 v4 v6 extra dhcp")
 
 
-def net(index, name, mode, dev=None, nat6=False, v6=True, extra=""):
+def net(index, name, mode, dev=None, nat6=False, v6=True, extra="", dhcp=False):
     prefix = "fd00:%d::/64" if nat6 else "2001:db8:%d::/64"
     return Net(name, mode, dev, nat6, ipaddress.ip_network("10.%d.0.0/24" % index),
-               ipaddress.ip_network(prefix % index) if v6 else None, extra)
+               ipaddress.ip_network(prefix % index) if v6 else None, extra, dhcp)
 
 
 UPLINKS = {		# device -> the host's and the outside's addresses
@@ -289,11 +289,13 @@ def network_xml(n, index):
         inside = "<nat ipv6='yes'/>" if n.nat6 else n.extra
         forward = "<forward mode='%s'%s>%s</forward>" % (
             n.mode, " dev='%s'" % n.dev if n.dev else "", inside)
+    dhcp = "<dhcp><range start='%s' end='%s'/></dhcp>" % (n.v4[50], n.v4[60]) if n.dhcp else ""
     v6 = "<ip family='ipv6' address='%s' prefix='64'/>" % n.v6[1] if n.v6 else ""
     return """<network><name>%s</name>
   <uuid>00000000-0000-4000-8000-%012d</uuid>%s
-  <bridge name='br-%s' stp='off' delay='0'/><dns enable='no'/>
-  <ip address='%s' prefix='24'/>%s</network>""" % (n.name, index, forward, n.name, n.v4[1], v6)
+  <bridge name='br-%s' stp='off' delay='0'/>
+  <ip address='%s' prefix='24'>%s</ip>%s</network>""" % (n.name, index, forward, n.name, n.v4[1],
+                                                        dhcp, v6)
 
 
 class Verdicts(netdtest.TestCase):
@@ -315,12 +317,14 @@ class Verdicts(netdtest.TestCase):
                 f.write(value)
 
     def prepare(self, ns=None):
-        """Pings without privileges, and every ICMP error that the rules ask for."""
+        """Pings without privileges, every ICMP error that the rules ask for, and link-local
+        addresses that are good at once: a router without one solicits no neighbours."""
         self.sysctl("net/ipv4/ping_group_range", "0 2147483647", ns)
         self.sysctl("net/ipv4/icmp_ratelimit", "0", ns)
         self.sysctl("net/ipv4/icmp_msgs_per_sec", "100000", ns)
         self.sysctl("net/ipv4/icmp_msgs_burst", "100000", ns)
         self.sysctl("net/ipv6/icmp/ratelimit", "0", ns)
+        self.sysctl("net/ipv6/conf/default/accept_dad", "0", ns)
 
     def add_outside(self, up, addresses):
         ns = Namespace("out-" + up)
@@ -339,14 +343,15 @@ class Verdicts(netdtest.TestCase):
         self.actors.append(Actor("out-" + up, up, ns.name,
                                  {f: addresses[f][1] for f in (4, 6)}))
 
-    def start(self, networks):
+    def start(self, networks, **env):
         files = []
         for i, n in enumerate(networks):
             path = os.path.join(self.folder, n.name + ".xml")
             with open(path, "w") as f:
                 f.write(network_xml(n, i))
             files.append(path)
-        env = {"NETD_NO_PERSIST": "1"} if self.no_persist else {}
+        if self.no_persist:
+            env["NETD_NO_PERSIST"] = "1"
         sh(netdtest.built("tests/netns/apply_tool"), self.folder, "start", *files, env=env)
         for n in networks:
             for number, letter in ((10, "a"), (11, "b")):
@@ -362,8 +367,7 @@ class Verdicts(netdtest.TestCase):
             g.address(addresses[6] + "/64", str(n.v6[1]))
         self.actors.append(Actor(g.name, n, g.name, addresses))
 
-    def host_actor(self, networks):
-        """The host as a target has its address in the sender's network; see pairs()."""
+    def host_actor(self):
         return Actor("host", None, None, {f: UPLINKS["up0"][f][0] for f in (4, 6)})
 
     def actor(self, name):
@@ -382,8 +386,8 @@ class Verdicts(netdtest.TestCase):
                 wrong.append("%s: %s" % (p, "arrives" if p.arrived else "does not arrive"))
             elif got_source and source and got_source != source:
                 wrong.append("%s: comes from %s, should be %s" % (p, got_source, source))
-        self.assertFalse(wrong, "%d of %d probes:\n%s" % (len(wrong), len(probes),
-                                                         "\n".join(wrong)))
+        if wrong:
+            self.fail("%d of %d probes:\n%s" % (len(wrong), len(probes), "\n".join(wrong)))
         return len(probes)
 
     def expectation(self, p):
@@ -396,9 +400,8 @@ class Verdicts(netdtest.TestCase):
             return seen, arrives, Model.subnet(goes, p.family)[1]
         return seen, arrives, ipaddress.ip_address(UPLINKS[goes][p.family][0])
 
-    def pairs(self, networks):
-        host = self.host_actor(networks)
-        self.actors.append(host)
+    def pairs(self):
+        self.actors.append(self.host_actor())
         probes = []
         for source in self.actors:
             if source.name.endswith("-b"):
@@ -415,7 +418,7 @@ class Verdicts(netdtest.TestCase):
 
     def run_all_pairs(self):
         self.start(NETS)
-        probes = self.pairs(NETS)
+        probes = self.pairs()
         began = time.monotonic()
         n = self.check(probes, self.expectation)
         print("%d probes between %d actors in %.1f s" % (n, len(self.actors),
@@ -427,6 +430,190 @@ class Verdicts(netdtest.TestCase):
     def test_all_pairs_without_persistent_tables(self):
         self.no_persist = True
         self.run_all_pairs()
+
+    def test_a_false_source_gets_nowhere(self):
+        self.start(NETS)
+        probes, targets = [], [self.actor("out-up0"), self.actor("route-b"), self.actor("open-b")]
+        for i, n in enumerate(NETS):
+            guest = self.actor(n.name + "-a")
+            for family, address in ((4, "10.99.0.%d" % (i + 1)), (6, "2001:db8:99::%x" % (i + 1))):
+                if family not in guest.addresses:
+                    continue
+                length = "/32" if family == 4 else "/128"
+                sh("ip", "-n", guest.ns, "addr", "add", address + length, "dev", "eth0",
+                   *(["nodad"] if family == 6 else []))
+                # so that the host can tell the sender what it thinks of it
+                sh("ip", "-%d" % family, "route", "add", address + length, "dev", "br-" + n.name)
+                probes += [Probe(len(probes) + j, protocol, family, guest, target,
+                                 bind=ipaddress.ip_address(address))
+                           for j, (protocol, target) in enumerate(
+                               (p, t) for p in ("tcp", "udp", "icmp") for t in targets
+                               if t.where is not n)]
+        self.check(probes, self.expectation)
+
+    def test_what_the_host_sends_from_a_subnet_is_translated_too(self):
+        self.start(NETS)
+        host, probes = self.host_actor(), []
+        for n in NETS:
+            for family in (4, 6):
+                subnet = Model.subnet(n, family)
+                for target in ("out-up0", "out-up1", "open-b", n.name + "-b"):
+                    if subnet and family in self.actor(target).addresses:
+                        probes.append(Probe(len(probes), "udp", family, host, self.actor(target),
+                                            bind=subnet[1]))
+        self.check(probes, self.expectation)
+
+    def receiver(self, address, *groups):
+        """A socket in the outside that hears datagrams to an address."""
+        with in_ns("out-up0"):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.settimeout(PATIENCE_S)
+            s.bind((address, PORT))
+            for group in groups:
+                s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                             socket.inet_aton(group) + socket.inet_aton(UPLINKS["up0"][4][1]))
+        return s
+
+    def test_local_multicast_and_broadcast_keep_their_source(self):
+        self.start(NETS[:1])
+        for address, groups, source in (
+                ("224.0.0.251", ["224.0.0.251"], "10.1.0.1"),
+                ("255.255.255.255", [], "10.1.0.1"),
+                ("239.1.2.3", ["239.1.2.3"], UPLINKS["up0"][4][0])):
+            with self.subTest(address), self.receiver("", *groups) as r, \
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"up0")
+                s.bind(("10.1.0.1", 0))
+                s.sendto(b"hello", (address, PORT))
+                self.assertEqual(source, r.recvfrom(64)[1][0])
+
+    def test_address_and_port_ranges(self):
+        ranges = [
+            net(1, "ports", "nat", extra="<nat><port start='5000' end='5009'/></nat>"),
+            net(2, "addresses", "nat", dev="up0",
+                extra="<nat><address start='192.0.2.16' end='192.0.2.19'/></nat>"),
+            net(3, "both", "nat", extra="<nat><address start='192.0.2.32' end='192.0.2.32'/>"
+                                        "<port start='6000' end='6999'/></nat>"),
+            net(4, "plain", "nat"),
+        ]
+        self.start(ranges)
+        probes = []
+        for n in ranges:
+            for protocol in ("tcp", "udp", "icmp") * 2:
+                probes.append(Probe(len(probes), protocol, 4, self.actor(n.name + "-a"),
+                                    self.actor("out-up0")))
+        Exchange(probes).run()
+        first = ipaddress.ip_address("192.0.2.16")
+        allowed = {
+            "ports": ([UPLINKS["up0"][4][0]], range(5000, 5010)),
+            "addresses": ([str(first + i) for i in range(4)], range(1024, 65536)),
+            "both": (["192.0.2.32"], range(6000, 7000)),
+            "plain": ([UPLINKS["up0"][4][0]], range(1024, 65536)),
+        }
+        for p in probes:
+            self.assertEqual("answer", p.seen, str(p))
+            if p.protocol != "icmp":
+                addresses, ports = allowed[p.source.where.name]
+                self.assertIn(p.arrived[0], addresses, str(p))
+                self.assertIn(p.arrived[1], ports, str(p))
+
+    def test_a_low_source_port_is_translated_to_a_high_one(self):
+        self.start(NETS[:1])
+        guest = self.actor("nat-a")
+        with self.receiver("") as r, guest.inside(), \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(("", 53))
+            s.sendto(b"hello", (UPLINKS["up0"][4][1], PORT))
+            self.assertGreaterEqual(r.recvfrom(64)[1][1], 1024)
+
+    def test_two_subnets_of_one_bridge_talk_untranslated(self):
+        self.start(NETS[:1])
+        sh("ip", "addr", "add", "10.77.0.1/24", "dev", "br-nat")
+        target = self.guest(name="second")
+        sh("ip", "link", "set", target.host_if, "master", "br-nat", "up")
+        self.prepare("second")
+        target.address("10.77.0.10/24", "10.77.0.1")
+        probe = Probe(0, "udp", 4, self.actor("nat-a"),
+                      Actor("second", NETS[0], "second", {4: "10.77.0.10"}))
+        Exchange([probe]).run()
+        self.assertEqual(("answer", "10.1.0.10"), (probe.seen, probe.arrived[0]))
+
+    def test_a_renewal_draws_no_error_from_the_host(self):
+        """DHCP is answered from a packet socket; no UDP socket listens on port 67."""
+        self.start([NETS[0]._replace(dhcp=True), NETS[3]])
+        for name, where, expect in (("nat-a", "10.1.0.1", socket.timeout),
+                                    ("route-a", "10.4.0.1", ConnectionRefusedError)):
+            with self.subTest(name), self.actor(name).inside(), \
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(0.3)
+                s.connect((where, 67))
+                s.send(b"renew")
+                self.assertRaises(expect, s.recv, 64)
+
+    def as_uid(self, uid, do):
+        """Runs do() in a child process with that uid."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+                do()
+            finally:
+                os._exit(0)
+        self.addCleanup(os.waitpid, pid, 0)
+
+    def test_a_server_sends_to_its_upstreams_and_nowhere_else(self):
+        uid = 60001
+        self.start([NETS[0]], NETD_SERVE="%d %s 2001:db8:100::1" % (uid, UPLINKS["up0"][4][1]))
+        everywhere = [("out-up0", UPLINKS["up0"][4][1], 53), ("out-up0", UPLINKS["up0"][6][1], 53),
+                      ("out-up0", UPLINKS["up0"][4][1], 54), ("out-up1", UPLINKS["up1"][4][1], 53),
+                      ("nat-a", "10.1.0.10", 53), ("nat-a", "2001:db8:1::a", 53)]
+        sockets = []
+        for ns, address, port in everywhere:
+            with in_ns(ns):
+                s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                                  socket.SOCK_DGRAM)
+                s.settimeout(0.5)
+                s.bind((address, port))
+                sockets.append(s)
+
+        def send():
+            for s, (_, address, port) in zip(sockets, everywhere):
+                with socket.socket(s.family, socket.SOCK_DGRAM) as out:
+                    with netdtest.contextlib.suppress(OSError):
+                        out.sendto(b"query", (address, port))
+
+        def heard(s):
+            try:
+                return s.recv(64) == b"query"
+            except socket.timeout:
+                return False
+
+        self.as_uid(uid, send)
+        self.assertEqual([True, True, False, False, False, False], [heard(s) for s in sockets])
+        self.as_uid(uid + 1, send)
+        self.assertEqual([True] * 6, [heard(s) for s in sockets])
+        for s in sockets:
+            s.close()
+
+    def test_a_server_may_answer_what_guests_ask_over_tcp(self):
+        uid = 60001
+        self.start([NETS[0]], NETD_SERVE="%d 198.51.100.1" % uid)
+        with socket.socket() as listener:
+            listener.bind(("10.1.0.1", PORT))
+            listener.listen()
+
+            def answer():
+                with listener.accept()[0] as c:
+                    c.send(c.recv(64))
+
+            self.as_uid(uid, answer)
+            with self.actor("nat-a").inside(), socket.socket() as s:
+                s.settimeout(PATIENCE_S)
+                s.connect(("10.1.0.1", PORT))
+                s.send(b"query")
+                self.assertEqual(b"query", s.recv(64))
 
 
 if __name__ == "__main__":
