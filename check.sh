@@ -17,7 +17,7 @@ for arg; do
 done
 [ "$(id -u)" = 0 ] || { echo "check.sh must run as root: the tests make network namespaces" >&2; exit 1; }
 . tests/deps.sh
-[ -z "$install" ] || deps_install build demo test bench || exit 1
+[ -z "$install" ] || deps_install build demo test peers bench || exit 1
 
 passed=0 failed=0 skipped=0 failures=()
 started=$SECONDS

@@ -5,10 +5,12 @@
 deps_build="gcc libc6-dev meson ninja-build pkg-config libnl-3-dev libnl-route-3-dev libmnl-dev
 	libnftnl-dev libxml2-dev libsystemd-dev libsqlite3-dev libseccomp-dev libtirpc-dev rpcsvc-proto
 	libjansson-dev libpcap-dev libedit-dev check"
-deps_demo="iproute2 nftables busybox-static cpio kmod zstd qemu-system-x86 python3 procps"
+deps_demo="iproute2 nftables busybox-static cpio kmod zstd qemu-system-x86 dnsmasq-base procps"
 deps_test="clang libclang-rt-14-dev libxml2-utils iproute2 nftables iptables busybox-static udhcpc
 	isc-dhcp-client bind9-dnsutils iputils-ping iputils-arping iperf3 libvirt-clients python3 python3-libvirt
 	libsys-virt-perl jing tcpdump conntrack ethtool valgrind man-db procps psmisc universal-ctags"
+deps_peers="libvirt-daemon-system libvirt-daemon-driver-qemu ruby-libvirt ruby golang-go
+	golang-github-digitalocean-go-libvirt-dev ansible libvirt-dbus dbus dnsmasq-base virt-manager xvfb xdotool"
 deps_bench="dnsmasq-base kea-dhcp4-server kea-admin dnsperf libvirt-daemon-system"
 
 # Installs the packages of the named groups that are missing; quiet unless it fails.

@@ -19,7 +19,8 @@ struct host_dns {
 	const struct paths *paths;
 	void (*changed)(void *arg);
 	void *arg;
-	sd_event_source *watches[2], *timer;
+	sd_event_source *watches[9], *timer;	/* at most three for each of three files */
+	size_t n_watches;
 	struct host_names *names;
 };
 
@@ -194,11 +195,76 @@ static struct host_names *read_names(const struct paths *paths)
 	return nd_take_ptr(&names);
 }
 
+/* The directory is watched, since the file is normally replaced and not written. */
+static int on_change(sd_event_source *source, const struct inotify_event *event, void *arg)
+{
+	struct host_dns *h = arg;
+
+	(void)sd_event_source_set_time_relative(h->timer, SETTLE_US);	/* the next change retries */
+	(void)sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void watch(struct host_dns *h, const char *path, uint32_t mask)
+{
+	int r;
+
+	if (h->n_watches == ND_COUNT(h->watches))
+		return;
+	r = sd_event_add_inotify(h->event, &h->watches[h->n_watches], path, mask, on_change, h);
+	if (r >= 0)
+		h->n_watches++;
+	else
+		nd_log(LOG_DEBUG, NULL, "'%s' is not watched: %s", path, strerror(-r));
+}
+
+static void watch_dir_of(struct host_dns *h, const char *file)
+{
+	ND_AUTO(free) char *dir = strdup(file);
+
+	if (!dir)
+		return;
+	*strrchr(dir, '/') = '\0';
+	watch(h, dir, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
+}
+
+/*
+ * A file may be replaced in its directory, be a link into another directory, or be written in
+ * place where it is bind-mounted (containers): then its directory's watch says nothing.
+ */
+static void watch_file(struct host_dns *h, const char *file)
+{
+	ND_AUTO(free) char *real = realpath(file, NULL);
+
+	watch_dir_of(h, file);
+	if (!real)
+		return;
+	if (!nd_streq(real, file))
+		watch_dir_of(h, real);
+	watch(h, real, IN_CLOSE_WRITE | IN_MODIFY);
+}
+
+static void unwatch_all(struct host_dns *h)
+{
+	while (h->n_watches)
+		sd_event_source_disable_unref(h->watches[--h->n_watches]);
+}
+
+static void watch_all(struct host_dns *h)
+{
+	unwatch_all(h);
+	watch_file(h, h->paths->resolv_conf);
+	watch_file(h, h->paths->resolved_conf);
+	watch_file(h, h->paths->hosts);
+}
+
 static int on_settled(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct host_dns *h = arg;
-	struct host_names *names = read_names(h->paths);
+	struct host_names *names;
 
+	watch_all(h);		/* before reading: what changes from now on is seen */
+	names = read_names(h->paths);
 	if (!names || same_names(names, h->names)) {
 		host_names_unref(names);
 		return 0;
@@ -209,33 +275,6 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *arg)
 	h->names = names;
 	h->changed(h->arg);
 	return 0;
-}
-
-/* The directory is watched, since the file is normally replaced and not written. */
-static int on_change(sd_event_source *source, const struct inotify_event *event, void *arg)
-{
-	struct host_dns *h = arg;
-
-	if (event->len && !nd_streq(event->name, "resolv.conf") && !nd_streq(event->name, "hosts"))
-		return 0;
-	(void)sd_event_source_set_time_relative(h->timer, SETTLE_US);	/* the next change retries */
-	(void)sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT);
-	return 0;
-}
-
-static void watch_dir_of(struct host_dns *h, const char *file, sd_event_source **out)
-{
-	ND_AUTO(free) char *dir = strdup(file);
-	int r = -ENOMEM;
-
-	if (dir) {
-		*strrchr(dir, '/') = '\0';
-		r = sd_event_add_inotify(h->event, out, dir,
-					 IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR,
-					 on_change, h);
-	}
-	if (r < 0)
-		nd_log(LOG_DEBUG, NULL, "'%s' is not watched: %s", file, strerror(-r));
 }
 
 int host_dns_new(sd_event *event, const struct paths *paths, void (*changed)(void *arg), void *arg,
@@ -252,8 +291,7 @@ int host_dns_new(sd_event *event, const struct paths *paths, void (*changed)(voi
 		r = sd_event_source_set_enabled(h->timer, SD_EVENT_OFF);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot make a timer");
-	watch_dir_of(h, paths->resolv_conf, &h->watches[0]);
-	watch_dir_of(h, paths->resolved_conf, &h->watches[1]);
+	watch_all(h);
 	h->names = read_names(paths);
 	if (!h->names)
 		return nd_error_nomem(err);
@@ -265,8 +303,7 @@ void host_dns_free(struct host_dns *h)
 {
 	if (!h)
 		return;
-	for (size_t i = 0; i < ND_COUNT(h->watches); i++)
-		sd_event_source_disable_unref(h->watches[i]);
+	unwatch_all(h);
 	sd_event_source_disable_unref(h->timer);
 	host_names_unref(h->names);
 	free(h);

@@ -85,8 +85,9 @@ static int limits_set(struct nd_error *err)
 		rlim_t max;
 	} limits[] = {
 		{ RLIMIT_NOFILE, FD_LIMIT },
-		{ RLIMIT_NPROC, 16 },		/* threads of this uid; two servers while one is
-						 * replaced */
+		/* Not RLIMIT_NPROC: it counts this uid's threads on the whole machine, and another
+		 * netd (a test, a container) may use the same uids. The filter forbids new
+		 * processes, and the address space bounds threads. */
 		{ RLIMIT_DATA, 256 * MIB },	/* 65,000 reservations need about 60 */
 		{ RLIMIT_AS, 1024 * MIB },
 		{ RLIMIT_STACK, 8 * MIB },

@@ -185,14 +185,14 @@ class Daemon:
         self.log_path = os.path.join(self.root, "netd.log")
         self.socket = os.path.join(self.root, "run/netd/netd-sock")
         self.options = []
-        self.env = {}
+        self.env = {"NETD_SCHEMAS": os.path.join(SOURCE, "xml-schemas")}
 
     def start(self, *options, wait=True):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             [built("netd/daemon/netd"), "--root", self.root,
              "--serve", built("netd/serve/netd-serve"),
-             "--schemas", os.path.join(SOURCE, "xml-schemas"), "-v",
+             "-v",
              *self.options, *options], stdout=log, stderr=log, start_new_session=True,
             env=dict(os.environ, **self.env))
         log.close()
@@ -299,6 +299,7 @@ class TestCase(unittest.TestCase):
     """Gives each test a fresh daemon (not started) in a clean host."""
 
     maxDiff = 4000
+    last_log = ""
 
     def setUp(self):
         Guest.count = 0

@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What others do to netd's objects is mended at once, unless the operator asked netd to keep off."""
+import re
+import time
+
+import netdtest
+from netdtest import nat_xml, sh, wait_for
+
+
+class Drift(netdtest.TestCase):
+    options = []
+
+    def setUp(self):
+        super().setUp()
+        self.netd.options = self.options
+        self.out = self.outside()
+        self.netd.start()
+        self.netd.define(nat_xml())
+        self.g = self.guest("virbr0")
+        self.g.udhcpc()
+        self.assertTrue(self.g.ping(self.out.V4))
+
+    def mended(self, what, condition):
+        wait_for(what + " mended", condition, timeout=3)
+
+    def test_removed_address_comes_back(self):
+        sh("ip", "addr", "del", "192.168.122.1/24", "dev", "virbr0")
+        self.mended("address", lambda: "192.168.122.1/24" in sh("ip", "addr", "show", "virbr0").stdout)
+
+    def test_bridge_set_down_comes_up(self):
+        sh("ip", "link", "set", "virbr0", "down")
+        self.mended("link", lambda: ",UP" in sh("ip", "link", "show", "virbr0").stdout)
+        self.mended("traffic", lambda: self.g.ping(self.out.V4, timeout_s=1))
+
+    def test_changed_mtu_is_put_back(self):
+        sh("ip", "link", "set", "virbr0", "mtu", "1400")
+        self.mended("mtu", lambda: "mtu 1500" in sh("ip", "link", "show", "virbr0").stdout)
+
+    def test_deleted_bridge_is_made_again_and_served(self):
+        sh("ip", "link", "del", "virbr0")
+        self.mended("bridge", lambda: "192.168.122.1/24" in sh(
+            "ip", "addr", "show", "virbr0", check=False).stdout)
+        self.g.plug("virbr0")		# a foreign port: its owner puts it back
+        self.mended("lease", lambda: self.g.udhcpc()["ip"])
+        self.assertTrue(self.g.ping(self.out.V4))
+
+    def test_forwarding_switched_off_comes_back(self):
+        sh("sysctl", "-qw", "net.ipv4.ip_forward=0")
+        self.mended("forwarding", lambda: self.g.ping(self.out.V4, timeout_s=1))
+
+    def test_flushed_ruleset_is_restored(self):
+        def rules():	# elements of hash sets are listed in no order
+            text = sh("nft", "list", "table", "inet", "netd", check=False).stdout
+            return sorted(re.findall(r"[^\s,]+", re.sub(r"counter packets \d+ bytes \d+", "counter", text)))
+        before = rules()
+        sh("nft", "flush", "ruleset")
+        self.mended("rules", lambda: rules() == before)
+        self.assertTrue(self.g.ping(self.out.V4))
+
+    def test_hold_stops_repairs_until_release(self):
+        self.netd.ctl("net-hold", "default")
+        sh("ip", "addr", "del", "192.168.122.1/24", "dev", "virbr0")
+        time.sleep(0.5)
+        self.assertNotIn("192.168.122.1/24", sh("ip", "addr", "show", "virbr0").stdout)
+        self.netd.ctl("net-release", "default")
+        self.mended("address", lambda: "192.168.122.1/24" in sh("ip", "addr", "show", "virbr0").stdout)
+
+
+class DriftWithoutPersist(Drift):
+    """The path of kernels whose nftables has no persistent tables."""
+    options = ["--no-persist-nft"]
+
+
+netdtest.main()
