@@ -16,7 +16,9 @@
 struct lease_db {
 	sqlite3 *sql;
 	sqlite3_stmt *put, *del, *begin, *commit, *restore, *page_count;
-	int64_t offset_ms;		/* wall clock minus boot clock */
+	int64_t offset_ms;		/* wall clock minus boot clock ... */
+	char boot_id[64];		/* ... in this boot ... */
+	bool clock_known;		/* ... and the database knows */
 };
 
 /*
@@ -27,7 +29,6 @@ struct lease_db {
 static const char setup_sql[] =
 	"PRAGMA locking_mode=EXCLUSIVE;"
 	"PRAGMA journal_mode=WAL;"
-	"PRAGMA synchronous=FULL;"
 	"PRAGMA temp_store=MEMORY;"
 	"PRAGMA mmap_size=0;"
 	"PRAGMA cache_size=-128;"
@@ -94,6 +95,15 @@ static int prepare(struct lease_db *db, const char *text, sqlite3_stmt **out, st
 	return rc == SQLITE_OK ? 0 : fail(db, rc, "cannot use the lease database", err);
 }
 
+/* Buffers that SQLite takes in advance would be most of an idle server's memory. Only the first call
+ * of a process has an effect; SQLite refuses the others, which does no harm. */
+static void save_memory(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+	(void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /* The result of a query for one number, or -1. */
 static int64_t query_int(struct lease_db *db, const char *text)
 {
@@ -108,16 +118,17 @@ static int64_t query_int(struct lease_db *db, const char *text)
 	return value;
 }
 
-static int set_up(struct lease_db *db, struct nd_error *err)
+static int set_up(struct lease_db *db, bool durable, struct nd_error *err)
 {
 	int rc, chunk = CHUNK_BYTES;
 	int64_t version;
 
-	/* Buffers for many small allocations would be a quarter of the server's memory. */
-	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
-	rc = sqlite3_exec(db->sql, setup_sql, NULL, NULL, NULL);
+	rc = sqlite3_exec(db->sql, durable ? "PRAGMA synchronous=FULL" :
+			  "PRAGMA synchronous=OFF", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db->sql, setup_sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "cannot open the lease database", err);
 	version = query_int(db, "PRAGMA user_version");
@@ -156,20 +167,21 @@ static int prepare_all(struct lease_db *db, struct nd_error *err)
 	return r;
 }
 
-int lease_db_open(const char *path, struct lease_db **out, struct nd_error *err)
+int lease_db_open(const char *path, bool durable, struct lease_db **out, struct nd_error *err)
 {
 	ND_AUTO(lease_db_close) struct lease_db *db = calloc(1, sizeof(*db));
 	int rc, r;
 
 	if (!db)
 		return nd_error_nomem(err);
+	save_memory();
 	rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			     SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK) {
 		r = fail(db, rc, "cannot open the lease database", err);
 		return nd_error_prefix(err, "%s", path), r;
 	}
-	r = set_up(db, err);
+	r = set_up(db, durable, err);
 	if (r == 0)
 		r = prepare_all(db, err);
 	if (r < 0) {
@@ -204,25 +216,32 @@ int lease_db_set_clock(struct lease_db *db, const char *boot_id, uint64_t bootti
 		return r;
 	sqlite3_bind_text(st, 1, boot_id, -1, SQLITE_STATIC);
 	rc = sqlite3_step(st);
-	db->offset_ms = rc == SQLITE_ROW && boot_id[0] ? sqlite3_column_int64(st, 0) :
+	db->clock_known = rc == SQLITE_ROW && boot_id[0];
+	db->offset_ms = db->clock_known ? sqlite3_column_int64(st, 0) :
 		wall_s * 1000 - (int64_t)boottime_ms;
 	sqlite3_finalize(st);
-	if (rc == SQLITE_ROW && boot_id[0])
-		return 0;
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		return fail(db, rc, "cannot read the lease database", err);
-	r = prepare(db, "INSERT INTO clock VALUES(?,?)", &st, err);
-	if (r < 0)
-		return r;
-	/* A disk that is full, say, costs only that the next start reads the wall clock again. */
-	(void)sqlite3_exec(db->sql, "BEGIN IMMEDIATE; DELETE FROM clock", NULL, NULL, NULL);
-	sqlite3_bind_text(st, 1, boot_id, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, db->offset_ms);
-	(void)sqlite3_step(st);
-	sqlite3_finalize(st);
-	if (sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+	snprintf(db->boot_id, sizeof(db->boot_id), "%s", boot_id);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 :
+		fail(db, rc, "cannot read the lease database", err);
+}
+
+void lease_db_save_clock(struct lease_db *db)
+{
+	sqlite3_stmt *st;
+
+	if (db->clock_known || lease_db_begin(db) < 0)
+		return;
+	(void)sqlite3_exec(db->sql, "DELETE FROM clock", NULL, NULL, NULL);
+	if (sqlite3_prepare_v2(db->sql, "INSERT INTO clock VALUES(?,?)", -1, &st, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, db->boot_id, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 2, db->offset_ms);
+		(void)sqlite3_step(st);
+		sqlite3_finalize(st);
+	}
+	if (lease_db_commit(db) < 0)
 		lease_db_rollback(db);
-	return 0;
+	else
+		db->clock_known = true;
 }
 
 /* --- rows --- */

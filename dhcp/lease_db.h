@@ -10,17 +10,21 @@
 struct lease_db;
 
 /*
- * Opens the database at path, or makes it, and locks it. -EUCLEAN: the file is damaged, or of a
+ * Opens the database at path, or makes it, and locks it. durable: a commit is on disk when it
+ * returns; else the caller syncs the file, once it is closed. -EUCLEAN: the file is damaged, or of a
  * version that is not known.
  */
-int lease_db_open(const char *path, struct lease_db **out, struct nd_error *err);
+int lease_db_open(const char *path, bool durable, struct lease_db **out, struct nd_error *err);
 void lease_db_close(struct lease_db *db);		/* NULL is fine */
 ND_DEFINE_AUTO(struct lease_db *, lease_db_close)
 
-/* Settles how boot clock and wall clock relate (see lease_store.h). A disk that is full does not
- * matter until the next boot. */
+/* Settles how boot clock and wall clock relate (see lease_store.h). */
 int lease_db_set_clock(struct lease_db *db, const char *boot_id, uint64_t boottime_ms,
 		       int64_t wall_s, struct nd_error *err);
+
+/* Writes that down if it is new. If it cannot be written, the next start in this boot reads the wall
+ * clock again. */
+void lease_db_save_clock(struct lease_db *db);
 
 /* Shows all rows; n_out counts them, also when it ends in -EUCLEAN. */
 int lease_db_load(struct lease_db *db, void (*load)(void *ctx, const struct lease_row *row),

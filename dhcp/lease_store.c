@@ -76,6 +76,7 @@ static void *run(void *arg)
 	const uint64_t one = 1;
 	ssize_t n;
 
+	lease_db_save_clock(s->db);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		while (STAILQ_EMPTY(&s->queued) && !s->stop)
@@ -109,8 +110,10 @@ int lease_store_create(const char *path, struct nd_error *err)
 	if (fd < 0)
 		return errno == EEXIST ? 0 :
 			nd_error_sys(err, errno, "cannot make the lease database '%s'", path);
-	r = lease_db_open(path, &db, err);
+	r = lease_db_open(path, false, &db, err);
 	lease_db_close(db);
+	if (r == 0 && fsync(fd) < 0)
+		return nd_error_sys(err, errno, "cannot make the lease database '%s'", path);
 	return r;
 }
 
@@ -151,7 +154,7 @@ static int rebuild(const struct lease_store_setup *setup, struct lease_db **db,
 				    setup->path);
 	base = strrchr(aside, '/') ? strrchr(aside, '/') + 1 : aside;
 	snprintf(report->aside, sizeof(report->aside), "%.*s", (int)sizeof(report->aside) - 1, base);
-	r = lease_db_open(setup->path, db, err);
+	r = lease_db_open(setup->path, true, db, err);
 	if (r < 0)
 		return r;
 	r = lease_db_set_clock(*db, setup->boot_id ? setup->boot_id : "", setup->boottime_ms,
@@ -165,7 +168,7 @@ static int rebuild(const struct lease_store_setup *setup, struct lease_db **db,
 static int open_and_load(const struct lease_store_setup *setup, struct lease_db **db,
 			 struct lease_store_report *report, struct nd_error *err)
 {
-	int r = lease_db_open(setup->path, db, &report->why);
+	int r = lease_db_open(setup->path, true, db, &report->why);
 
 	if (r == 0)
 		r = lease_db_set_clock(*db, setup->boot_id ? setup->boot_id : "",
