@@ -176,7 +176,7 @@ static void put_options(struct encoder *e)
 	} else {
 		put_times(e);
 		if (a->rapid_commit)
-			dhcp4_option_put(&e->options, DHCP4_OPT_RAPID_COMMIT, NULL, 0);
+			dhcp4_option_put(&e->options, DHCP4_OPT_RAPID_COMMIT, "", 0);
 		put_network(e);
 	}
 	e->options.reserve = 1;

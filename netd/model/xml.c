@@ -29,7 +29,7 @@ static bool utf8_continues(unsigned char c)
 }
 
 /* Cuts [*start, *end) down to EXCERPT_BYTES around at, never inside a character. */
-static void clip(const char *xml, size_t *start, size_t *end, size_t at)
+static void clip(const struct complaint *c, size_t *start, size_t *end, size_t at)
 {
 	size_t from = *start, to = *end;
 
@@ -39,9 +39,9 @@ static void clip(const char *xml, size_t *start, size_t *end, size_t at)
 		from = at - EXCERPT_BYTES / 2;
 	if (to - from > EXCERPT_BYTES)
 		to = from + EXCERPT_BYTES;
-	while (from < to && utf8_continues((unsigned char)xml[from]))
+	while (from < to && utf8_continues((unsigned char)c->xml[from]))
 		from++;
-	while (to > from && utf8_continues((unsigned char)xml[to]))
+	while (to > from && to < c->len && utf8_continues((unsigned char)c->xml[to]))
 		to--;
 	*start = from;
 	*end = to;
@@ -64,7 +64,7 @@ static void complain(struct complaint *c, int line, const char *reason, size_t a
 		start--;
 	for (end = at; end < c->len && c->xml[end] != '\n' && c->xml[end] != '\r' && c->xml[end];)
 		end++;
-	clip(c->xml, &start, &end, at);
+	clip(c, &start, &end, at);
 	if (place > end)
 		place = end;
 	for (at = start; at < place; at++)

@@ -65,6 +65,7 @@ static void allow_plain_calls(scmp_filter_ctx ctx)
 		SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(access),
 		SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(getcwd),
 		SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fsync),
+		SCMP_SYS(fallocate),
 		SCMP_SYS(fdatasync), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(getdents64),
 		/* memory, threads, clocks */
 		SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
