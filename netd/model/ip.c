@@ -329,7 +329,7 @@ static int check_dhcp(struct xml_in *in, struct ip_def *ip)
 			return r;
 		if (!nd_prefix_contains(&subnet, &ip->hosts[i].ip))
 			xml_warn_at(in, "host", ip->hosts[i].line,
-				    "its address is not in the subnet and will not be given out");
+				    "its address is not in the subnet: the network will not start with it");
 	}
 	return 0;
 }
