@@ -247,7 +247,8 @@ static bool all_well(const struct nft *nft)
 	return !s->table || (nft->persist ? owned(nft) : s->hold);
 }
 
-static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, struct nd_error *err)
+static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, bool *table_refused,
+		       struct nd_error *err)
 {
 	ND_AUTO(free) struct nft_counts *counts = calloc(1, sizeof(*counts));
 	struct nft_tx tx;
@@ -259,16 +260,17 @@ static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, struct 
 	r = nft_transition(&tx, &nft->state, wishes, nft->state.table && !nft->state.sound,
 			   nft->persist, counts);
 	r = r < 0 ? nd_error_nomem(err) : nft_tx_send(&tx, &nft->wire, err);
+	*table_refused = tx.table_refused;
 	nft_tx_fini(&tx);
 	return r;
 }
 
 /* After a failed try: true when another one makes sense. */
-static bool try_again(struct nft *nft, int r, bool fresh, int tries)
+static bool try_again(struct nft *nft, int r, bool table_refused, bool fresh, int tries)
 {
 	struct timespec pause = { .tv_nsec = 1000000L << (tries < 6 ? tries : 6) };
 
-	if ((r == -EOPNOTSUPP || r == -EINVAL) && nft->persist && !owned(nft)) {
+	if ((r == -EOPNOTSUPP || r == -EINVAL) && nft->persist && table_refused) {
 		nft->persist = false;	/* Linux before 6.9 */
 		return true;
 	}
@@ -285,7 +287,7 @@ static bool try_again(struct nft *nft, int r, bool fresh, int tries)
 int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 {
 	struct nft *nft = b->nft;
-	bool foreign;
+	bool foreign, table_refused = false;
 	int r = 0;
 
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -296,12 +298,12 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 			return r;
 		if (nft_wishes_met(&b->wishes, &nft->state) && all_well(nft))
 			return 0;
-		r = send_wishes(nft, &b->wishes, err);
+		r = send_wishes(nft, &b->wishes, &table_refused, err);
 		if (r == 0)
 			break;
 		foreign = nft->state.owner && nft->state.owner != nft->wire.portid;
 		forget(nft);
-		if (try_again(nft, r, fresh, tries))
+		if (try_again(nft, r, table_refused, fresh, tries))
 			continue;
 		if (r == -EPERM && foreign)
 			(void)nd_error_set(err, ND_ERR_OPERATION_INVALID,

@@ -61,7 +61,8 @@ bool nft_wishes_met(const struct nft_wishes *wishes, const struct nft_state *now
 static void put_table(struct nft_tx *tx, const char *name, uint32_t flags, const char *comment)
 {
 	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE,
-					(struct nft_label){ "cannot make or take over table", name });
+					(struct nft_label){ "cannot make or take over table",
+							    name, .table = true });
 	uint8_t udata[2 + 128] = { NFTNL_UDATA_TABLE_COMMENT, (uint8_t)(strlen(comment) + 1) };
 
 	if (!h)

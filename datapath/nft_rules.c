@@ -1,231 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/nft_rules.h"
 
-#include <errno.h>
-#include <libnftnl/expr.h>
+#include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
-#include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h>
-#include <stddef.h>
-#include <string.h>
 
-/* Registers as nft(8) hands them out, so that it can print the rules: keys start in REG_1 and go
- * on in REG_2 after an interface name (16 bytes), else in 32-bit registers. */
-enum { REG_1 = NFT_REG_1, REG_2 = NFT_REG_2, REG_3 = NFT_REG_3, REG_4 = NFT_REG_4 };
-
-struct nft_rule_writer {
-	const struct nft_counts *have;
-	const char *table, *chain;
-	bool v6;
-	struct nftnl_rule *rule;
-	nft_rule_fn fn;
-	void *arg;
-	int result;			/* the first failure: sticks */
-};
-
-static void rule_begin(struct nft_rule_writer *w)
-{
-	if (w->result)
-		return;
-	w->rule = nftnl_rule_alloc();
-	if (!w->rule) {
-		w->result = -ENOMEM;
-		return;
-	}
-	nftnl_rule_set_u32(w->rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-	if (nftnl_rule_set_str(w->rule, NFTNL_RULE_TABLE, w->table) < 0 ||
-	    nftnl_rule_set_str(w->rule, NFTNL_RULE_CHAIN, w->chain) < 0)
-		w->result = -ENOMEM;
-}
-
-static void rule_end(struct nft_rule_writer *w)
-{
-	if (!w->result)
-		w->result = w->fn(w->rule, w->arg);
-	if (w->rule)
-		nftnl_rule_free(w->rule);
-	w->rule = NULL;
-}
-
-/* NULL once something failed; the expression belongs to the rule. */
-static struct nftnl_expr *expr_add(struct nft_rule_writer *w, const char *name)
-{
-	struct nftnl_expr *e;
-
-	if (w->result)
-		return NULL;
-	e = nftnl_expr_alloc(name);
-	if (!e) {
-		w->result = -ENOMEM;
-		return NULL;
-	}
-	nftnl_rule_add_expr(w->rule, e);
-	return e;
-}
-
-static void set_data(struct nft_rule_writer *w, struct nftnl_expr *e, uint16_t attr,
-		     const void *data, uint32_t len)
-{
-	if (nftnl_expr_set(e, attr, data, len) < 0)
-		w->result = -ENOMEM;
-}
-
-static void put_meta(struct nft_rule_writer *w, uint32_t key, uint32_t reg)
-{
-	struct nftnl_expr *e = expr_add(w, "meta");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
-}
-
-static void put_cmp(struct nft_rule_writer *w, uint32_t op, const void *data, uint32_t len)
-{
-	struct nftnl_expr *e = expr_add(w, "cmp");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
-	set_data(w, e, NFTNL_EXPR_CMP_DATA, data, len);
-}
-
-static void put_payload(struct nft_rule_writer *w, uint32_t base, uint32_t offset, uint32_t len,
-			uint32_t reg)
-{
-	struct nftnl_expr *e = expr_add(w, "payload");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
-}
-
-static void put_bitwise(struct nft_rule_writer *w, uint32_t reg, const void *mask, uint32_t len)
-{
-	static const uint8_t zero[16];
-	struct nftnl_expr *e = expr_add(w, "bitwise");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
-	set_data(w, e, NFTNL_EXPR_BITWISE_MASK, mask, len);
-	set_data(w, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
-}
-
-static void put_set(struct nft_rule_writer *w, enum nft_class class, unsigned prefix_len, bool not)
-{
-	struct nft_set_id id = { class, w->v6 && nft_classes[class].by_family, (uint8_t)prefix_len };
-	struct nftnl_expr *e = expr_add(w, "lookup");
-	char name[32];
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, REG_1);
-	if (nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_set_name(&id, name)) < 0)
-		w->result = -ENOMEM;
-	if (nft_classes[class].is_map)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-	/* the kernel's dumps always have the flags, and rules are compared with dumps */
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, not ? NFT_LOOKUP_F_INV : 0);
-}
-
-static void put_immediate(struct nft_rule_writer *w, uint32_t reg, const void *data, uint32_t len)
-{
-	struct nftnl_expr *e = expr_add(w, "immediate");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, reg);
-	set_data(w, e, NFTNL_EXPR_IMM_DATA, data, len);
-}
-
-static void put_verdict(struct nft_rule_writer *w, int verdict, const char *chain)
-{
-	struct nftnl_expr *e = expr_add(w, "immediate");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
-	if (chain && nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain) < 0)
-		w->result = -ENOMEM;
-}
-
-static void put_counter(struct nft_rule_writer *w)
-{
-	(void)expr_add(w, "counter");
-}
-
-static void put_reject(struct nft_rule_writer *w)
-{
-	struct nftnl_expr *e = expr_add(w, "reject");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
-	nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
-}
-
-static void put_family(struct nft_rule_writer *w)
-{
-	uint8_t family = w->v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
-
-	put_meta(w, NFT_META_NFPROTO, REG_1);
-	put_cmp(w, NFT_CMP_EQ, &family, sizeof(family));
-}
-
-static void put_l4proto(struct nft_rule_writer *w, uint8_t protocol)
-{
-	put_meta(w, NFT_META_L4PROTO, REG_1);
-	put_cmp(w, NFT_CMP_EQ, &protocol, sizeof(protocol));
-}
-
-static void put_replies_only(struct nft_rule_writer *w)
-{
-	/* ct state is loaded in host order */
-	uint32_t mask = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED);
-	struct nftnl_expr *e = expr_add(w, "ct");
-	uint32_t zero = 0;
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_1);
-	put_bitwise(w, REG_1, &mask, sizeof(mask));
-	put_cmp(w, NFT_CMP_NEQ, &zero, sizeof(zero));
-}
-
-enum side { SOURCE, DESTINATION };
-
-static void put_address(struct nft_rule_writer *w, enum side side, unsigned prefix_len,
-			uint32_t reg)
-{
-	uint32_t len = w->v6 ? 16 : 4, at = (w->v6 ? 8 : 12) + (side == DESTINATION ? len : 0);
-	struct nd_prefix ones = { .len = (uint8_t)prefix_len };
-
-	put_payload(w, NFT_PAYLOAD_NETWORK_HEADER, at, len, reg);
-	if (prefix_len >= len * 8)
-		return;
-	ones.addr.family = w->v6 ? AF_INET6 : AF_INET;
-	memset(&ones.addr.v6, 0xff, sizeof(ones.addr.v6));
-	ones = nd_prefix_masked(&ones);
-	put_bitwise(w, reg, &ones.addr.v6, len);
-}
-
-static uint32_t after_address(const struct nft_rule_writer *w)
-{
-	return w->v6 ? REG_2 : NFT_REG32_01;
-}
-
-/* ---- the chains ---- */
+#include "datapath/nft_expr.h"
 
 static bool want_forward(const struct nft_counts *have, bool v6)
 {
@@ -241,12 +22,12 @@ static void jump_guest(struct nft_rule_writer *w, uint32_t ifname_key, const cha
 		if (!w->have->sum[NFT_JUDGED][v6])
 			continue;
 		w->v6 = v6;
-		rule_begin(w);
-		put_family(w);
-		put_meta(w, ifname_key, REG_1);
-		put_set(w, NFT_JUDGED, 0, false);
-		put_verdict(w, NFT_JUMP, v6 ? v6_chain : v4_chain);
-		rule_end(w);
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_meta(w, ifname_key, REG_1);
+		nft_put_set(w, NFT_JUDGED, 0, false);
+		nft_put_verdict(w, NFT_JUMP, v6 ? v6_chain : v4_chain);
+		nft_rule_end(w);
 	}
 }
 
@@ -256,13 +37,13 @@ static void forward_rules(struct nft_rule_writer *w)
 		if (!w->have->sum[NFT_CROSS][v6])
 			continue;
 		w->v6 = v6;
-		rule_begin(w);
-		put_family(w);
-		put_meta(w, NFT_META_IIFNAME, REG_1);
-		put_meta(w, NFT_META_OIFNAME, REG_2);
-		put_set(w, NFT_CROSS, 0, false);
-		put_verdict(w, NF_ACCEPT, NULL);
-		rule_end(w);
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
+		nft_put_meta(w, NFT_META_OIFNAME, REG_2);
+		nft_put_set(w, NFT_CROSS, 0, false);
+		nft_put_verdict(w, NF_ACCEPT, NULL);
+		nft_rule_end(w);
 	}
 	/* The network that a packet enters judges it before the one that it leaves: the other
 	 * order would let the guests of two NAT networks reach each other. */
@@ -281,23 +62,23 @@ static void accept_subnet(struct nft_rule_writer *w, enum nft_class class, unsig
 {
 	if (!w->have->n[class][w->v6][prefix_len])
 		return;
-	rule_begin(w);
-	put_family(w);
+	nft_rule_begin(w);
+	nft_put_family(w);
 	if (replies_only)
-		put_replies_only(w);
-	put_meta(w, bridge_key, REG_1);
-	put_address(w, bridge_key == NFT_META_OIFNAME ? DESTINATION : SOURCE, prefix_len, REG_2);
-	put_set(w, class, prefix_len, false);
-	put_verdict(w, NF_ACCEPT, NULL);
-	rule_end(w);
+		nft_put_replies_only(w);
+	nft_put_meta(w, bridge_key, REG_1);
+	nft_put_address(w, bridge_key == NFT_META_OIFNAME ? DESTINATION : SOURCE, prefix_len, REG_2);
+	nft_put_set(w, class, prefix_len, false);
+	nft_put_verdict(w, NF_ACCEPT, NULL);
+	nft_rule_end(w);
 }
 
 static void reject_rest(struct nft_rule_writer *w)
 {
-	rule_begin(w);
-	put_counter(w);
-	put_reject(w);
-	rule_end(w);
+	nft_rule_begin(w);
+	nft_put_counter(w);
+	nft_put_reject(w);
+	nft_rule_end(w);
 }
 
 static void judged_rules(struct nft_rule_writer *w, uint32_t bridge_key, uint32_t other_key)
@@ -305,16 +86,16 @@ static void judged_rules(struct nft_rule_writer *w, uint32_t bridge_key, uint32_
 	bool into_bridge = bridge_key == NFT_META_OIFNAME;
 
 	if (w->have->sum[NFT_LIMITED][w->v6]) {
-		rule_begin(w);
-		put_family(w);
-		put_meta(w, bridge_key, REG_1);
-		put_set(w, NFT_LIMITED, 0, false);
-		put_meta(w, bridge_key, REG_1);
-		put_meta(w, other_key, REG_2);
-		put_set(w, NFT_UPLINK, 0, true);
-		put_counter(w);
-		put_reject(w);
-		rule_end(w);
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_meta(w, bridge_key, REG_1);
+		nft_put_set(w, NFT_LIMITED, 0, false);
+		nft_put_meta(w, bridge_key, REG_1);
+		nft_put_meta(w, other_key, REG_2);
+		nft_put_set(w, NFT_UPLINK, 0, true);
+		nft_put_counter(w);
+		nft_put_reject(w);
+		nft_rule_end(w);
 	}
 	for (int len = w->v6 ? 128 : 32; len >= 0; len--)
 		accept_subnet(w, NFT_ROUTE, (unsigned)len, bridge_key, false);
@@ -347,12 +128,12 @@ static bool want_postrouting(const struct nft_counts *have, bool v6)
 
 static void leave_alone_to(struct nft_rule_writer *w, const void *prefix, uint32_t len)
 {
-	rule_begin(w);
-	put_family(w);
-	put_payload(w, NFT_PAYLOAD_NETWORK_HEADER, w->v6 ? 24 : 16, len, REG_1);
-	put_cmp(w, NFT_CMP_EQ, prefix, len);
-	put_verdict(w, NFT_RETURN, NULL);
-	rule_end(w);
+	nft_rule_begin(w);
+	nft_put_family(w);
+	nft_put_payload(w, NFT_PAYLOAD_NETWORK_HEADER, w->v6 ? 24 : 16, len, REG_1);
+	nft_put_cmp(w, NFT_CMP_EQ, prefix, len);
+	nft_put_verdict(w, NFT_RETURN, NULL);
+	nft_rule_end(w);
 }
 
 static void postrouting_rules(struct nft_rule_writer *w)
@@ -367,10 +148,10 @@ static void postrouting_rules(struct nft_rule_writer *w)
 			leave_alone_to(w, (uint8_t[]){ 224, 0, 0 }, 3);		/* 224.0.0.0/24 */
 			leave_alone_to(w, (uint8_t[]){ 255, 255, 255, 255 }, 4);
 		}
-		rule_begin(w);
-		put_family(w);
-		put_verdict(w, NFT_JUMP, v6 ? "nat_from6" : "nat_from4");
-		rule_end(w);
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_verdict(w, NFT_JUMP, v6 ? "nat_from6" : "nat_from4");
+		nft_rule_end(w);
 	}
 }
 
@@ -379,15 +160,15 @@ static void nat_source(struct nft_rule_writer *w, enum nft_class class, unsigned
 {
 	if (!w->have->n[class][w->v6][prefix_len])
 		return;
-	rule_begin(w);
-	put_family(w);
-	put_address(w, SOURCE, prefix_len, REG_1);
+	nft_rule_begin(w);
+	nft_put_family(w);
+	nft_put_address(w, SOURCE, prefix_len, REG_1);
 	if (class == NFT_SNAT_DEV || class == NFT_MASQ_DEV)
-		put_meta(w, NFT_META_OIFNAME, after_address(w));
-	put_set(w, class, prefix_len, false);
+		nft_put_meta(w, NFT_META_OIFNAME, nft_after_address(w));
+	nft_put_set(w, class, prefix_len, false);
 	if (!nft_classes[class].is_map)
-		put_verdict(w, NFT_GOTO, "masquerade_ports");
-	rule_end(w);
+		nft_put_verdict(w, NFT_GOTO, "masquerade_ports");
+	nft_rule_end(w);
 }
 
 static void nat_from_rules(struct nft_rule_writer *w)
@@ -396,22 +177,22 @@ static void nat_from_rules(struct nft_rule_writer *w)
 		unsigned len = (unsigned)i;
 
 		if (w->have->n[NFT_NAT][w->v6][len]) {
-			rule_begin(w);
-			put_family(w);
-			put_meta(w, NFT_META_OIFNAME, REG_1);
-			put_address(w, SOURCE, len, REG_2);
-			put_set(w, NFT_NAT, len, false);
-			put_verdict(w, NFT_RETURN, NULL);
-			rule_end(w);
+			nft_rule_begin(w);
+			nft_put_family(w);
+			nft_put_meta(w, NFT_META_OIFNAME, REG_1);
+			nft_put_address(w, SOURCE, len, REG_2);
+			nft_put_set(w, NFT_NAT, len, false);
+			nft_put_verdict(w, NFT_RETURN, NULL);
+			nft_rule_end(w);
 		}
 		if (w->have->n[NFT_SAME][w->v6][len]) {
-			rule_begin(w);
-			put_family(w);
-			put_address(w, SOURCE, len, REG_1);
-			put_address(w, DESTINATION, len, after_address(w));
-			put_set(w, NFT_SAME, len, false);
-			put_verdict(w, NFT_RETURN, NULL);
-			rule_end(w);
+			nft_rule_begin(w);
+			nft_put_family(w);
+			nft_put_address(w, SOURCE, len, REG_1);
+			nft_put_address(w, DESTINATION, len, nft_after_address(w));
+			nft_put_set(w, NFT_SAME, len, false);
+			nft_put_verdict(w, NFT_RETURN, NULL);
+			nft_rule_end(w);
 		}
 		nat_source(w, NFT_SNAT_DEV, len);
 		nat_source(w, NFT_SNAT, len);
@@ -431,8 +212,8 @@ static void put_ports(struct nft_rule_writer *w, uint32_t reg, uint16_t start, u
 {
 	uint16_t min = htons(start), max = htons(end);
 
-	put_immediate(w, reg, &min, sizeof(min));
-	put_immediate(w, reg + 1, &max, sizeof(max));
+	nft_put_immediate(w, reg, &min, sizeof(min));
+	nft_put_immediate(w, reg + 1, &max, sizeof(max));
 }
 
 static void put_masquerade(struct nft_rule_writer *w, uint16_t port_start, uint16_t port_end)
@@ -441,7 +222,7 @@ static void put_masquerade(struct nft_rule_writer *w, uint16_t port_start, uint1
 
 	if (port_start)
 		put_ports(w, REG_1, port_start, port_end);
-	e = expr_add(w, "masq");
+	e = nft_expr_add(w, "masq");
 	if (!e || !port_start)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_MASQ_REG_PROTO_MIN, REG_1);
@@ -454,14 +235,14 @@ static void masquerade_rules(struct nft_rule_writer *w)
 	static const uint8_t with_ports[] = { IPPROTO_TCP, IPPROTO_UDP };
 
 	for (unsigned i = 0; i < ND_COUNT(with_ports); i++) {
-		rule_begin(w);
-		put_l4proto(w, with_ports[i]);
+		nft_rule_begin(w);
+		nft_put_l4proto(w, with_ports[i]);
 		put_masquerade(w, 1024, 65535);
-		rule_end(w);
+		nft_rule_end(w);
 	}
-	rule_begin(w);
+	nft_rule_begin(w);
 	put_masquerade(w, 0, 0);
-	rule_end(w);
+	nft_rule_end(w);
 }
 
 static bool want_input(const struct nft_counts *have, bool v6)
@@ -474,16 +255,16 @@ static void input_rules(struct nft_rule_writer *w)
 {
 	uint16_t bootps = htons(67);
 
-	rule_begin(w);
-	put_family(w);
-	put_l4proto(w, IPPROTO_UDP);
-	put_payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, REG_1);
-	put_cmp(w, NFT_CMP_EQ, &bootps, sizeof(bootps));
-	put_meta(w, NFT_META_IIFNAME, REG_1);
-	put_set(w, NFT_DHCP, 0, false);
-	put_counter(w);
-	put_verdict(w, NF_DROP, NULL);
-	rule_end(w);
+	nft_rule_begin(w);
+	nft_put_family(w);
+	nft_put_l4proto(w, IPPROTO_UDP);
+	nft_put_payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, REG_1);
+	nft_put_cmp(w, NFT_CMP_EQ, &bootps, sizeof(bootps));
+	nft_put_meta(w, NFT_META_IIFNAME, REG_1);
+	nft_put_set(w, NFT_DHCP, 0, false);
+	nft_put_counter(w);
+	nft_put_verdict(w, NF_DROP, NULL);
+	nft_rule_end(w);
 }
 
 static bool want_output(const struct nft_counts *have, bool v6)
@@ -494,11 +275,11 @@ static bool want_output(const struct nft_counts *have, bool v6)
 
 static void output_rules(struct nft_rule_writer *w)
 {
-	rule_begin(w);
-	put_meta(w, NFT_META_SKUID, REG_1);
-	put_set(w, NFT_SERVE_UID, 0, false);
-	put_verdict(w, NFT_GOTO, "serve_out");
-	rule_end(w);
+	nft_rule_begin(w);
+	nft_put_meta(w, NFT_META_SKUID, REG_1);
+	nft_put_set(w, NFT_SERVE_UID, 0, false);
+	nft_put_verdict(w, NFT_GOTO, "serve_out");
+	nft_rule_end(w);
 }
 
 static void serve_out_rules(struct nft_rule_writer *w)
@@ -507,29 +288,29 @@ static void serve_out_rules(struct nft_rule_writer *w)
 	struct nftnl_expr *e;
 
 	/* Connections that the server accepted (DNS over TCP). */
-	rule_begin(w);
-	e = expr_add(w, "ct");
+	nft_rule_begin(w);
+	e = nft_expr_add(w, "ct");
 	if (e) {
 		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_DIRECTION);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_1);
 	}
-	put_cmp(w, NFT_CMP_EQ, &reply, sizeof(reply));
-	put_verdict(w, NF_ACCEPT, NULL);
-	rule_end(w);
+	nft_put_cmp(w, NFT_CMP_EQ, &reply, sizeof(reply));
+	nft_put_verdict(w, NF_ACCEPT, NULL);
+	nft_rule_end(w);
 	for (int v6 = 0; v6 < 2; v6++) {
 		uint32_t address_reg = NFT_REG32_01, port_reg = v6 ? NFT_REG32_05 : NFT_REG32_02;
 
 		w->v6 = v6;
 		if (!w->have->sum[NFT_SERVE][v6])
 			continue;
-		rule_begin(w);
-		put_family(w);
-		put_meta(w, NFT_META_SKUID, REG_1);
-		put_address(w, DESTINATION, v6 ? 128 : 32, address_reg);
-		put_payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, port_reg);
-		put_set(w, NFT_SERVE, 0, false);
-		put_verdict(w, NF_ACCEPT, NULL);
-		rule_end(w);
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_meta(w, NFT_META_SKUID, REG_1);
+		nft_put_address(w, DESTINATION, v6 ? 128 : 32, address_reg);
+		nft_put_payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, port_reg);
+		nft_put_set(w, NFT_SERVE, 0, false);
+		nft_put_verdict(w, NF_ACCEPT, NULL);
+		nft_rule_end(w);
 	}
 	reject_rest(w);
 }
@@ -590,14 +371,14 @@ static void put_snat(struct nft_rule_writer *w, const struct plan_nft_chain *c, 
 
 	start = nd_ip_bytes(&c->snat_start, &len);
 	end = nd_ip_bytes(&c->snat_end, &len);
-	put_immediate(w, REG_1, start, (uint32_t)len);
+	nft_put_immediate(w, REG_1, start, (uint32_t)len);
 	if (range)
-		put_immediate(w, REG_2, end, (uint32_t)len);
+		nft_put_immediate(w, REG_2, end, (uint32_t)len);
 	port_reg = range ? REG_3 : REG_2;
 	if (ports)
 		put_ports(w, port_reg, c->port_start ? c->port_start : 1024,
 			  c->port_start ? c->port_end : 65535);
-	e = expr_add(w, "nat");
+	e = nft_expr_add(w, "nat");
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
@@ -631,16 +412,16 @@ int nft_own_chain_rules(const struct plan_nft_chain *c, nft_rule_fn fn, void *ar
 				     .v6 = c->family == AF_INET6, .fn = fn, .arg = arg };
 
 	for (unsigned i = 0; i < ND_COUNT(with_ports); i++) {
-		rule_begin(&w);
-		put_family(&w);
-		put_l4proto(&w, with_ports[i]);
+		nft_rule_begin(&w);
+		nft_put_family(&w);
+		nft_put_l4proto(&w, with_ports[i]);
 		own_nat(&w, c, true);
-		rule_end(&w);
+		nft_rule_end(&w);
 	}
-	rule_begin(&w);
-	put_family(&w);
+	nft_rule_begin(&w);
+	nft_put_family(&w);
 	own_nat(&w, c, false);
-	rule_end(&w);
+	nft_rule_end(&w);
 	return w.result;
 }
 
@@ -648,8 +429,8 @@ int nft_hold_rules(const char *table, nft_rule_fn fn, void *arg)
 {
 	struct nft_rule_writer w = { .table = table, .chain = "hold", .fn = fn, .arg = arg };
 
-	rule_begin(&w);
-	put_replies_only(&w);
-	rule_end(&w);
+	nft_rule_begin(&w);
+	nft_put_replies_only(&w);
+	nft_rule_end(&w);
 	return w.result;
 }

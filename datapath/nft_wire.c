@@ -151,7 +151,7 @@ static const char *extack_text(const struct nlmsghdr *h)
 	return NULL;
 }
 
-static int refused(const struct nft_tx *tx, const struct nlmsghdr *h, int code,
+static int refused(struct nft_tx *tx, const struct nlmsghdr *h, int code,
 		   struct nd_error *err)
 {
 	const char *more = extack_text(h);
@@ -160,6 +160,7 @@ static int refused(const struct nft_tx *tx, const struct nlmsghdr *h, int code,
 
 	if (h->nlmsg_seq >= tx->first_seq && h->nlmsg_seq - tx->first_seq < tx->n_labels)
 		l = &tx->labels[h->nlmsg_seq - tx->first_seq];
+	tx->table_refused = l && l->table;
 	if (l && l->elem)
 		snprintf(text, sizeof(text), "%s { %s } of set '%s' in nft table 'inet netd'", l->verb,
 			 nft_elem_format(l->elem, key), l->elem->set);

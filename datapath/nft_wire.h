@@ -24,6 +24,7 @@ struct nft_label {
 	const char *verb;			/* "cannot add chain" */
 	const char *name;			/* borrowed until the transaction is sent */
 	const struct plan_nft_elem *elem;	/* instead of name; borrowed the same way */
+	bool table;				/* it makes or takes over a table */
 };
 
 struct nft_tx {
@@ -33,6 +34,7 @@ struct nft_tx {
 	struct nft_label *labels;		/* of message first_seq + i */
 	size_t n_labels;
 	bool failed;				/* out of memory: sticks */
+	bool table_refused;			/* after sending: a table was what the kernel refused */
 };
 
 /* genid: refused with ESTALE when the rules of the namespace are another generation; 0: any. */

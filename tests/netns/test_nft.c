@@ -421,6 +421,29 @@ START_TEST(a_plain_table_survives_other_programs_commits)
 }
 END_TEST
 
+START_TEST(a_flush_of_a_plain_table_leaves_the_nat_hooks_registered)
+{
+	ND_AUTO(plan_free) struct plan *a = plan_new();
+	ND_AUTO(free) char *left = NULL, *gone = NULL;
+	struct nft *nft;
+
+	own_namespace();
+	nft = engine(true);
+	add_nat(a, "virbr0", "192.168.122.0", NULL);
+	apply(nft, NULL, a);
+	free(shell("nft flush ruleset", NULL));
+	left = shell("nft list ruleset", NULL);
+	ck_assert_ptr_null(strstr(left, "table inet netd {"));
+	ck_assert_ptr_nonnull(strstr(left, "type nat hook postrouting"));
+	ck_assert_ptr_nonnull(strstr(left, "ct state established,related"));
+	apply(nft, NULL, a);
+	apply(nft, a, NULL);
+	gone = shell("nft list ruleset", NULL);
+	ck_assert_str_eq(gone, "");
+	nft_free(nft);
+}
+END_TEST
+
 static void collect(void *arg, const char *sentence)
 {
 	nd_str_addf(arg, "%s\n", sentence);
@@ -534,6 +557,7 @@ int main(void)
 	tcase_add_loop_test(t, the_table_of_another_layout_is_replaced, 0, 2);
 	tcase_add_loop_test(t, the_path_may_change_between_two_lives, 0, 2);
 	tcase_add_test(t, a_plain_table_survives_other_programs_commits);
+	tcase_add_test(t, a_flush_of_a_plain_table_leaves_the_nat_hooks_registered);
 	tcase_add_loop_test(t, foreign_chains_that_drop_are_named, 0, ND_COUNT(foreign));
 	tcase_add_loop_test(t, a_network_costs_the_same_with_five_hundred_others, 0, 2);
 	suite_add_tcase(s, t);
