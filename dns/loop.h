@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* loop.h -- the server's own epoll set
+/* loop.h -- the server's descriptors in the program's epoll set
  *
- * A watch stands first in the struct that it belongs to. One that is dropped while events are
- * handed out is only freed afterwards, since an event for it may still be in the batch.
+ * A watch stands first in the struct that it belongs to, and its address is the event's data. One
+ * that is dropped while events are handed out is only freed afterwards, since an event for it may
+ * still be in the batch.
  */
 #pragma once
 #include <stdint.h>
@@ -16,13 +17,9 @@ struct dns_watch {
 };
 
 struct dns_loop {
-	int epoll_fd;
+	int epoll_fd;		/* borrowed */
 	struct dns_watch *dropped;
 };
-
-/* 0 or -errno. */
-int dns_loop_init(struct dns_loop *l);
-void dns_loop_fini(struct dns_loop *l);
 
 /* w->fd and w->ready are set. 0 or -errno. */
 int dns_loop_add(struct dns_loop *l, struct dns_watch *w, uint32_t events);
@@ -32,6 +29,3 @@ int dns_loop_change(struct dns_loop *l, struct dns_watch *w, uint32_t events);
  * dns_loop_bury(). */
 void dns_loop_drop(struct dns_loop *l, struct dns_watch *w);
 void dns_loop_bury(struct dns_loop *l);
-
-/* Hands out what is ready, without waiting. */
-void dns_loop_dispatch(struct dns_loop *l, uint64_t now_ms);

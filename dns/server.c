@@ -220,8 +220,8 @@ int dns_server_add_tcp(struct dns_server *s, int fd, struct nd_error *err)
 	return 0;
 }
 
-int dns_server_new(const char *network, const struct dns_config *config, uint64_t now_ms,
-		   struct dns_server **out, struct nd_error *err)
+int dns_server_new(const char *network, const struct dns_config *config, int epoll_fd,
+		   uint64_t now_ms, struct dns_server **out, struct nd_error *err)
 {
 	ND_AUTO(dns_server_free) struct dns_server *s = calloc(1, sizeof(*s));
 	int r;
@@ -229,9 +229,7 @@ int dns_server_new(const char *network, const struct dns_config *config, uint64_
 	if (!s)
 		return nd_error_nomem(err);
 	s->now_ms = now_ms;
-	r = dns_loop_init(&s->loop);
-	if (r < 0)
-		return nd_error_sys(err, -r, "cannot make the DNS server's epoll set");
+	s->loop.epoll_fd = epoll_fd;
 	s->network = strdup(network);
 	s->cache = dns_cache_new(CACHE_BYTES);
 	s->batch = calloc(1, sizeof(*s->batch));
@@ -263,7 +261,7 @@ void dns_server_free(struct dns_server *s)
 		s->udp = u->next;
 		dns_loop_drop(&s->loop, &u->watch);
 	}
-	dns_loop_fini(&s->loop);
+	dns_loop_bury(&s->loop);
 	dns_cache_free(s->cache);
 	dns_zone_free(s->answerer.zone);
 	free(s->answerer.subnets);
@@ -338,11 +336,6 @@ void dns_server_lease_remove(struct dns_server *s, const struct nd_ip *ip)
 	dns_zone_lease_remove(s->answerer.zone, ip);
 }
 
-int dns_server_epoll_fd(const struct dns_server *s)
-{
-	return s->loop.epoll_fd;
-}
-
 int dns_server_timeout_ms(const struct dns_server *s, uint64_t now_ms)
 {
 	uint64_t next = dns_forwarder_next_ms(s->forwarder), tcp = dns_tcp_next_ms(s->tcp);
@@ -354,10 +347,18 @@ int dns_server_timeout_ms(const struct dns_server *s, uint64_t now_ms)
 	return next <= now_ms ? 0 : (int)(next - now_ms);
 }
 
-void dns_server_dispatch(struct dns_server *s, uint64_t now_ms)
+void dns_server_event(struct dns_server *s, const struct epoll_event *ev, uint64_t now_ms)
+{
+	struct dns_watch *w = (struct dns_watch *)(uintptr_t)ev->data.u64;
+
+	s->now_ms = now_ms;
+	if (w->ready)
+		w->ready(w, ev->events, now_ms);
+}
+
+void dns_server_turn(struct dns_server *s, uint64_t now_ms)
 {
 	s->now_ms = now_ms;
-	dns_loop_dispatch(&s->loop, now_ms);
 	dns_forwarder_run(s->forwarder, now_ms);
 	dns_tcp_expire(s->tcp, now_ms);
 	dns_loop_bury(&s->loop);

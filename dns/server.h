@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* server.h -- the DNS server of one network: sockets in, answers out
  *
- * The server has an epoll descriptor of its own that the program's loop watches for EPOLLIN:
+ * The server adds its descriptors to the epoll set of the program's loop, with pointers as their
+ * data; the program's own events have data.u64 below DNS_EVENT_DATA_MIN. A turn of the loop is
  *
- *	wait on dns_server_epoll_fd() for at most dns_server_timeout_ms(now)
- *	dns_server_dispatch(now)
+ *	n = epoll_wait(epoll_fd, events, MAX, dns_server_timeout_ms(s, now))
+ *	for each event: dns_server_event(s, &event, now) when dns_server_owns(&event)
+ *	dns_server_turn(s, now)
  *
+ * (One set, because a set inside a set makes each datagram's arrival and each wake-up dearer.)
  * Time is a parameter: milliseconds of CLOCK_MONOTONIC (or any clock that only goes forward).
- * Inside the sandbox it needs: socket(AF_INET and AF_INET6, SOCK_DGRAM and SOCK_STREAM |
- * NONBLOCK | CLOEXEC), connect, getsockopt(SO_ERROR), setsockopt(TCP_NODELAY), recvmmsg, sendmmsg, sendmsg, recvfrom,
- * sendto, read, write, accept4, epoll_ctl, epoll_wait, close, getrandom, brk/mmap.
+ * Inside the sandbox it needs: socket(AF_INET and AF_INET6, SOCK_DGRAM and SOCK_STREAM, with
+ * NONBLOCK and CLOEXEC), connect, setsockopt(TCP_NODELAY), getsockname, recvmmsg, sendmmsg,
+ * recvfrom, sendto, accept4, epoll_ctl, close, getrandom, and memory.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "dns/config.h"
 #include "dns/zone.h"
@@ -46,9 +50,11 @@ struct dns_counters {
 	uint64_t tcp_clients;			/* now */
 };
 
-/* network: for log lines, copied. config as in dns_server_configure(). */
-int dns_server_new(const char *network, const struct dns_config *config, uint64_t now_ms,
-		   struct dns_server **out, struct nd_error *err);
+#define DNS_EVENT_DATA_MIN 4096
+
+/* network: for log lines, copied. config as in dns_server_configure(). epoll_fd is borrowed. */
+int dns_server_new(const char *network, const struct dns_config *config, int epoll_fd,
+		   uint64_t now_ms, struct dns_server **out, struct nd_error *err);
 /* Closes the descriptors that it was given. NULL is fine. */
 void dns_server_free(struct dns_server *s);
 ND_DEFINE_AUTO(struct dns_server *, dns_server_free)
@@ -74,11 +80,16 @@ enum dns_lease_result dns_server_lease_add(struct dns_server *s, const char *nam
 					   const struct nd_ip *ip, bool configured);
 void dns_server_lease_remove(struct dns_server *s, const struct nd_ip *ip);
 
-/* Readable when there is work. Owned by the server. */
-int dns_server_epoll_fd(const struct dns_server *s);
-/* How long the loop may sleep before it must call dispatch, -1: for ever. */
+/* The event belongs to the server. */
+static inline bool dns_server_owns(const struct epoll_event *ev)
+{
+	return ev->data.u64 >= DNS_EVENT_DATA_MIN;
+}
+/* Does what there is to do for one event, a bounded amount at a time. */
+void dns_server_event(struct dns_server *s, const struct epoll_event *ev, uint64_t now_ms);
+/* Does what is due; called after the events of each wait were handed over. */
+void dns_server_turn(struct dns_server *s, uint64_t now_ms);
+/* How long the loop may sleep before the next turn; -1: until an event, 0: there is more to do. */
 int dns_server_timeout_ms(const struct dns_server *s, uint64_t now_ms);
-/* Does what there is to do, a bounded amount at a time (more work leaves the timeout at 0). */
-void dns_server_dispatch(struct dns_server *s, uint64_t now_ms);
 
 void dns_server_counters(const struct dns_server *s, struct dns_counters *out);

@@ -93,7 +93,7 @@ static void client_close(struct client *c)
 		dns_loop_drop(c->tcp->loop, &c->watch);
 		return;
 	}
-	close(c->watch.fd);
+	close(c->watch.fd);	/* nobody has a duplicate: it leaves the epoll set */
 	c->watch.fd = -1;
 	c->watch.ready = NULL;
 }

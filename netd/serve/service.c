@@ -21,7 +21,7 @@
 #define EVENTS_QUEUE_BYTES (256 * 1024)	/* lease events that may wait for netd */
 #define REST_AFTER_MS 5000
 
-enum source { SOURCE_CHANNEL, SOURCE_LISTEN, SOURCE_PACKET, SOURCE_STORE, SOURCE_DNS };
+enum source { SOURCE_CHANNEL, SOURCE_LISTEN, SOURCE_PACKET, SOURCE_STORE };	/* others: DNS's */
 
 struct service {
 	struct serve_config *config;
@@ -75,7 +75,7 @@ static void channel_watch(struct service *s)
 {
 	bool want = channel_waiting(s->channel);
 	struct epoll_event ev = { .events = EPOLLIN | (want ? EPOLLOUT : 0),
-				  .data.u32 = SOURCE_CHANNEL };
+				  .data.u64 = SOURCE_CHANNEL };
 
 	if (want == s->channel_writable_wanted)
 		return;
@@ -366,7 +366,7 @@ static void on_connect(struct service *s)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = SOURCE_CHANNEL };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = SOURCE_CHANNEL };
 	ND_AUTO(close) int fd = accept4(FD_LISTEN, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct channel *channel;
 
@@ -419,7 +419,7 @@ static void packet_turn(struct service *s)
 
 static int watch(int fd, enum source source, struct nd_error *err)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = source };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = source };
 
 	if (epoll_ctl(FD_EPOLL, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return nd_error_sys(err, errno, "cannot watch a descriptor");
@@ -432,9 +432,8 @@ static int dns_start(struct service *s, const struct service_setup *setup, struc
 	int r = 0;
 
 	if (s->config->dns.enabled)
-		r = dns_server_new(s->config->network, &s->config->dns, dns_now_ms(), &s->dns, err);
-	if (s->dns && r == 0)
-		r = watch(dns_server_epoll_fd(s->dns), SOURCE_DNS, err);
+		r = dns_server_new(s->config->network, &s->config->dns, FD_EPOLL, dns_now_ms(),
+				   &s->dns, err);
 	while (s->dns && r == 0 && udp < setup->n_udp)
 		r = dns_server_add_udp(s->dns, setup->udp[udp++], err);
 	while (s->dns && r == 0 && tcp < setup->n_tcp)
@@ -544,7 +543,11 @@ static int sleep_ms(const struct service *s)
 
 static void handle(struct service *s, const struct epoll_event *ev)
 {
-	switch (ev->data.u32) {
+	if (s->dns && dns_server_owns(ev)) {
+		dns_server_event(s->dns, ev, dns_now_ms());
+		return;
+	}
+	switch (ev->data.u64) {
 	case SOURCE_CHANNEL:
 		if (s->channel && (ev->events & EPOLLOUT))
 			channel_flushed(s);
@@ -560,14 +563,12 @@ static void handle(struct service *s, const struct epoll_event *ev)
 	case SOURCE_STORE:
 		dhcp4_service_drain(s->dhcp, dhcp_now_ms());
 		break;
-	case SOURCE_DNS:
-		break;		/* each turn ends with DNS */
 	}
 }
 
 void service_run(struct service *s)
 {
-	struct epoll_event events[8];
+	struct epoll_event events[64];
 
 	while (!s->quit) {
 		int n = epoll_wait(FD_EPOLL, events, ND_COUNT(events), sleep_ms(s));
@@ -577,7 +578,7 @@ void service_run(struct service *s)
 		if (s->dhcp && dhcp4_service_next_ms(s->dhcp) <= dhcp_now_ms())
 			dhcp4_service_tick(s->dhcp, dhcp_now_ms());
 		if (s->dns)
-			dns_server_dispatch(s->dns, dns_now_ms());
+			dns_server_turn(s->dns, dns_now_ms());
 		if (s->busy_at_ms && dns_now_ms() - s->busy_at_ms >= REST_AFTER_MS) {
 			intake_rest(s->intake);
 			s->busy_at_ms = 0;

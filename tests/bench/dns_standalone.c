@@ -8,7 +8,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,27 +104,31 @@ static void replace_config(struct dns_server *s, const struct dns_config *c)
 					  (double)(b.tv_nsec - a.tv_nsec) / 1e6);
 }
 
-static void serve(struct dns_server *s, const struct dns_config *c, unsigned replace_s)
+static void serve(struct dns_server *s, int epoll_fd, const struct dns_config *c, unsigned replace_s)
 {
-	struct pollfd fds[2] = { { dns_server_epoll_fd(s), POLLIN, 0 }, { 0, POLLIN, 0 } };
+	struct epoll_event events[64];
 	uint64_t next_ms = now_ms() + replace_s * 1000;
 	char byte;
 
 	for (;;) {
 		uint64_t now = now_ms();
-		int timeout_ms = dns_server_timeout_ms(s, now);
+		int n, timeout_ms = dns_server_timeout_ms(s, now);
 
 		if (replace_s && (timeout_ms < 0 || timeout_ms > 100))
 			timeout_ms = 100;
-		poll(fds, 2, timeout_ms);
-		if (fds[1].revents && read(0, &byte, 1) <= 0)
-			return;
+		n = epoll_wait(epoll_fd, events, 64, timeout_ms);
 		now = now_ms();
+		for (int i = 0; i < n; i++) {
+			if (dns_server_owns(&events[i]))
+				dns_server_event(s, &events[i], now);
+			else if (read(0, &byte, 1) <= 0)
+				return;
+		}
 		if (replace_s && now >= next_ms) {
 			replace_config(s, c);
 			next_ms = now + replace_s * 1000;
 		}
-		dns_server_dispatch(s, now);
+		dns_server_turn(s, now);
 	}
 }
 
@@ -135,7 +138,9 @@ int main(int argc, char **argv)
 				.forward_plain_names = true, .use_host_resolvers = true };
 	ND_AUTO(dns_server_free) struct dns_server *s = NULL;
 	struct nd_error err;
+	struct epoll_event input = { .events = EPOLLIN };
 	unsigned n_hosts = 1000, replace_s = 0;
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	int opt, level = LOG_INFO;
 
 	while ((opt = getopt(argc, argv, "dn:u:r:")) != -1) {
@@ -162,12 +167,16 @@ int main(int argc, char **argv)
 	c.subnets[0].len = 8;
 	nd_ip_parse("10.0.0.0", &c.subnets[1].addr);
 	c.subnets[1].len = 8;
-	if (dns_server_new("bench", &c, now_ms(), &s, &err) < 0) {
+	if (dns_server_new("bench", &c, epoll_fd, now_ms(), &s, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
 	listen_on(s, argv[optind], atoi(argv[optind + 1]));
-	serve(s, &c, replace_s);
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &input) < 0) {
+		perror("epoll_ctl (is the input a file?)");
+		return 1;
+	}
+	serve(s, epoll_fd, &c, replace_s);
 	print_counters(s);
 	dns_config_fini(&c);
 	return 0;

@@ -7,7 +7,6 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@ static struct dns_config config;
 static struct dns_server *server;
 static struct nd_error err;
 static uint64_t now;
+static int epoll_fd;
 static struct sockaddr_in server_udp, server_tcp;
 static int upstreams[UPSTREAMS], upstream_tcp[UPSTREAMS];
 static struct dns_upstream where[UPSTREAMS];
@@ -97,6 +97,7 @@ static void set_up(void)
 	host_add("192.168.1.2", "web");
 	server = NULL;
 	now = 1000000;
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (int i = 0; i < UPSTREAMS; i++)
 		upstream_open(i);
 }
@@ -104,6 +105,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	dns_server_free(server);
+	close(epoll_fd);
 	dns_config_fini(&config);
 	for (int i = 0; i < UPSTREAMS; i++) {
 		close(upstreams[i]);
@@ -115,7 +117,7 @@ static void start(void)
 {
 	int udp, tcp;
 
-	ck_assert_msg(dns_server_new("test", &config, now, &server, &err) == 0, "%s", err.text);
+	ck_assert_msg(dns_server_new("test", &config, epoll_fd, now, &server, &err) == 0, "%s", err.text);
 	udp = bound(SOCK_DGRAM, "127.0.0.2", 0, &server_udp);
 	tcp = bound(SOCK_STREAM, "127.0.0.2", 0, &server_tcp);
 	ck_assert_int_eq(dns_server_add_udp(server, udp, &err), 0);
@@ -130,11 +132,18 @@ static void configure(void)
 /* As long as there is something to do at this moment. */
 static void dispatch(void)
 {
-	struct pollfd p = { .fd = dns_server_epoll_fd(server), .events = POLLIN };
+	int n;
 
 	do {
-		dns_server_dispatch(server, now);
-	} while (poll(&p, 1, 0) > 0 || dns_server_timeout_ms(server, now) == 0);
+		struct epoll_event events[8];
+
+		n = epoll_wait(epoll_fd, events, 8, 0);
+		for (int i = 0; i < n; i++) {
+			ck_assert(dns_server_owns(&events[i]));
+			dns_server_event(server, &events[i], now);
+		}
+		dns_server_turn(server, now);
+	} while (n > 0 || dns_server_timeout_ms(server, now) == 0);
 }
 
 /* Lets time pass as the program's loop would: waking when the server asked for it. */
