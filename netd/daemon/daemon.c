@@ -114,7 +114,7 @@ int daemon_new(const struct daemon_options *opt, struct netd **out, struct nd_er
 
 	if (!d)
 		return nd_error_nomem(err);
-	r = paths_init(&d->paths, opt->root, opt->serve, err);
+	r = paths_init(&d->paths, opt->root, opt->serve, opt->schemas, err);
 	if (r == 0)
 		r = read_config(d, opt, err);
 	if (r == 0)

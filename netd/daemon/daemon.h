@@ -4,7 +4,7 @@
 #include "netd/daemon/netd.h"
 
 struct daemon_options {
-	const char *root, *config, *serve;	/* NULL: as installed */
+	const char *root, *config, *serve, *schemas;	/* NULL: as installed */
 	int log_level;				/* over the configuration's; -1: not given */
 	bool no_persist_nft;
 };

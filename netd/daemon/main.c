@@ -22,18 +22,20 @@ static const char usage[] =
 	"  --root DIR         keep configuration, state and sockets below DIR\n"
 	"  --config FILE      read FILE instead of netd.conf\n"
 	"  --serve PATH       the netd-serve program to run\n"
+	"  --schemas DIR      where the RELAX NG schemas are\n"
 	"  --no-persist-nft   do without persistent nftables tables, as on kernels that lack them\n"
 	"  --foreground       stay in the foreground (netd always does)\n"
 	"  -v, --verbose      log debug messages\n"
 	"  --version          print the version\n"
 	"  --help             print this\n";
 
-enum { OPT_ROOT = 256, OPT_CONFIG, OPT_SERVE, OPT_NO_PERSIST, OPT_FOREGROUND, OPT_VERSION, OPT_HELP };
+enum { OPT_ROOT = 256, OPT_CONFIG, OPT_SERVE, OPT_SCHEMAS, OPT_NO_PERSIST, OPT_FOREGROUND, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "serve", required_argument, NULL, OPT_SERVE },
+	{ "schemas", required_argument, NULL, OPT_SCHEMAS },
 	{ "no-persist-nft", no_argument, NULL, OPT_NO_PERSIST },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -52,6 +54,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *out)
 		case OPT_ROOT: out->root = optarg; break;
 		case OPT_CONFIG: out->config = optarg; break;
 		case OPT_SERVE: out->serve = optarg; break;
+		case OPT_SCHEMAS: out->schemas = optarg; break;
 		case OPT_NO_PERSIST: out->no_persist_nft = true; break;
 		case OPT_FOREGROUND: break;
 		case 'v': out->log_level = LOG_DEBUG; break;

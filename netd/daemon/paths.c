@@ -30,7 +30,8 @@ static char *program_path(const char *given, const char *variable, const char *i
 	return join(given ? given : env && *env ? env : installed, "", failed);
 }
 
-int paths_init(struct paths *p, const char *root, const char *serve, struct nd_error *err)
+int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
+	       struct nd_error *err)
 {
 	const char *r = root ? root : "";
 	bool failed = false;
@@ -54,7 +55,7 @@ int paths_init(struct paths *p, const char *root, const char *serve, struct nd_e
 		.resolved_conf = join("/run/systemd/resolve/resolv.conf", "", &failed),
 		.hosts = join("/etc/hosts", "", &failed),
 		.serve = program_path(serve, "NETD_SERVE", NETD_LIBEXEC_DIR "/netd-serve", &failed),
-		.schemas = program_path(NULL, "NETD_SCHEMAS", NETD_SCHEMA_DIR, &failed),
+		.schemas = program_path(schemas, "NETD_SCHEMAS", NETD_SCHEMA_DIR, &failed),
 	};
 	if (!failed)
 		return 0;

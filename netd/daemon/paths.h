@@ -23,8 +23,9 @@ struct paths {
 };
 
 /* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
- * schemas likewise NETD_SCHEMAS. Returns 0 or -ENOMEM with err. */
-int paths_init(struct paths *p, const char *root, const char *serve, struct nd_error *err);
+ * schemas likewise with NETD_SCHEMAS. Returns 0 or -ENOMEM with err. */
+int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
+	       struct nd_error *err);
 void paths_fini(struct paths *p);
 
 /* Makes the directories that are missing. */

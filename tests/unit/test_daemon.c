@@ -97,7 +97,7 @@ static void make_root(void)
 {
 	strcpy(root, "/tmp/netd-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(root));
-	ck_assert_int_eq(paths_init(&paths, root, NULL, NULL), 0);
+	ck_assert_int_eq(paths_init(&paths, root, NULL, NULL, NULL), 0);
 	ck_assert_int_eq(paths_make(&paths, &err), 0);
 }
 
