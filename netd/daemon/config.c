@@ -45,12 +45,26 @@ static const struct { const char *name; int level; } levels[] = {
 	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
 };
 
-int netd_config_init(struct netd_config *c, struct nd_error *err)
+/* Blocks of uids that no distribution hands out: the first is the installed netd's. */
+enum { UID_FIRST = 0x4e440000, UID_COUNT = 65536, UID_BLOCKS = 4096 };
+
+static uid_t uid_base(const char *root)
+{
+	uint32_t hash = 2166136261;	/* FNV-1a */
+
+	if (!root)
+		return UID_FIRST;
+	for (const char *c = root; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 16777619;
+	return UID_FIRST + UID_COUNT * (1 + hash % (UID_BLOCKS - 1));
+}
+
+int netd_config_init(struct netd_config *c, const char *root, struct nd_error *err)
 {
 	*c = (struct netd_config){
 		.group = strdup("netd"),
-		.serve_uid_base = 0x4e440000,	/* a block of uids that no distribution hands out */
-		.serve_uid_count = 65536,
+		.serve_uid_base = uid_base(root),
+		.serve_uid_count = UID_COUNT,
 		.log_level = LOG_INFO,
 		.persist_nft = true,
 		.repair = true,

@@ -20,8 +20,9 @@ struct netd_config {
 	unsigned auth_timeout_s;
 };
 
-/* All keys at their defaults. 0 or -ENOMEM with err. */
-int netd_config_init(struct netd_config *c, struct nd_error *err);
+/* All keys at their defaults. root: as in paths_init(); instances with other roots get other uids
+ * for their servers, whose limits count by uid on the whole machine. 0 or -ENOMEM with err. */
+int netd_config_init(struct netd_config *c, const char *root, struct nd_error *err);
 void netd_config_fini(struct netd_config *c);
 
 /* Reads text over what c holds. Unknown keys and bad values are errors that name file and line;

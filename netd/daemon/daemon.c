@@ -92,7 +92,7 @@ static int new_parts(struct netd *d, struct nd_error *err)
 
 static int read_config(struct netd *d, const struct daemon_options *opt, struct nd_error *err)
 {
-	int r = netd_config_init(&d->config, err);
+	int r = netd_config_init(&d->config, opt->root, err);
 
 	if (r == 0)
 		r = netd_config_load(&d->config, opt->config ? opt->config : d->paths.config_file,

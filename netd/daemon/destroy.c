@@ -124,15 +124,23 @@ static int destroy_wait(struct operation *op, struct nd_error *err)
 	return wait_for_server(change_of(op));
 }
 
-/* Worker. The network is down: what cannot be removed of its files is a warning. */
+static int remove_files(struct change *c, struct nd_error *err)
+{
+	struct network *net = c->op.net;
+	int r = store_remove_ports(c->netd->store, &net->uuid, err);
+
+	if (r == 0 && c->transient)
+		r = lease_dirs_remove(c->netd->lease_dirs, &net->uuid, err);
+	return r;
+}
+
+/* Worker. The network is down already: what cannot be removed, also at a second try, is a leftover
+ * for the next start. */
 static int destroy_clean(struct operation *op, struct nd_error *err)
 {
-	struct change *c = change_of(op);
 	struct nd_error e = { 0 };
 
-	if (op->net->n_ports && store_remove_ports(c->netd->store, &op->net->uuid, &e) < 0)
-		nd_log(LOG_WARNING, op->net->name, "%s", e.text);
-	if (c->transient && lease_dirs_remove(c->netd->lease_dirs, &op->net->uuid, &e) < 0)
+	if (remove_files(change_of(op), &e) < 0 && remove_files(change_of(op), &e) < 0)
 		nd_log(LOG_WARNING, op->net->name, "%s", e.text);
 	return 0;
 }

@@ -216,3 +216,28 @@ int lease_dirs_remove(struct lease_dirs *d, const struct nd_uuid *uuid, struct n
 		return nd_error_sys(err, -r, "cannot remove the lease folder of network %s", name);
 	return 0;
 }
+
+void lease_dirs_sweep(struct lease_dirs *d, bool (*wanted)(void *arg, const struct nd_uuid *uuid),
+		      void *arg)
+{
+	int fd = openat(d->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	struct nd_uuid uuid;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name);
+
+		if (entry->d_name[0] == '.' && len > 4 && strcmp(entry->d_name + len - 4, ".new") == 0)
+			(void)folder_remove(d, entry->d_name);
+		else if (wanted && len == ND_UUID_STRLEN - 1 && nd_uuid_parse(entry->d_name, &uuid) &&
+			 !wanted(arg, &uuid))
+			(void)lease_dirs_remove(d, &uuid, NULL);
+	}
+	closedir(dir);
+}

@@ -5,6 +5,7 @@
  * folder's owner is the record of which uid is taken. May be used from any thread.
  */
 #pragma once
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "netd/base/addr.h"
@@ -28,3 +29,8 @@ int lease_dirs_make(struct lease_dirs *d, const struct nd_uuid *uuid, uid_t *uid
 /* At undefine, once the server is gone: removes the folder with everything in it. Nothing there
  * is no error. */
 int lease_dirs_remove(struct lease_dirs *d, const struct nd_uuid *uuid, struct nd_error *err);
+
+/* At start: removes what a crash left half made, and the folders of networks that are not wanted
+ * any more (wanted NULL: all stay). Failures are left for the next start. */
+void lease_dirs_sweep(struct lease_dirs *d, bool (*wanted)(void *arg, const struct nd_uuid *uuid),
+		      void *arg);

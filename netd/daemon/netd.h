@@ -26,6 +26,7 @@ struct netd {
 	struct servers *servers;
 	struct host_dns *host_dns;
 	struct rpc_server *rpc;
+	unsigned unread;		/* files of networks and ports that were skipped at start */
 	struct round *boot;		/* the first check of all; NULL once it is through */
 	bool round_waiting;		/* a check of all is queued and has not looked yet */
 	struct drift *drift;

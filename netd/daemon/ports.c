@@ -206,6 +206,7 @@ static struct port_def *plug_document(const struct plug_options *opt, struct nd_
 		return NULL;
 	}
 	def->owner_uuid = def->uuid;
+	def->has_uuid = def->has_owner_uuid = def->has_mac = true;
 	def->mac = opt->mac;
 	if (nd_mac_equal(&def->mac, &none) && nd_mac_random(&def->mac) < 0) {
 		nd_error_sys(err, errno, "cannot make a MAC");

@@ -82,7 +82,22 @@ static void on_live(void *arg, struct net_def *def_taken)
 	if (!net || net->live)
 		return;
 	net->live = nd_take_ptr(&def);
-	store_load_ports(d->store, &net->uuid, on_port, net);
+	d->unread += store_load_ports(d->store, &net->uuid, on_port, net);
+}
+
+static bool is_known(void *arg, const struct nd_uuid *uuid)
+{
+	struct netd *d = arg;
+
+	return registry_by_uuid(&d->networks, uuid) != NULL;
+}
+
+static bool runs(void *arg, const struct nd_uuid *uuid)
+{
+	struct netd *d = arg;
+	struct network *net = registry_by_uuid(&d->networks, uuid);
+
+	return net && net->live;
 }
 
 void reconcile_load(struct netd *d)
@@ -90,7 +105,11 @@ void reconcile_load(struct netd *d)
 	struct store_loader loader = { d, on_definition, on_live };
 
 	store_sweep(d->store);
-	store_load(d->store, &loader);
+	d->unread = 0;
+	d->unread += store_load(d->store, &loader);
+	/* What cannot be read may have leases: then none go. */
+	lease_dirs_sweep(d->lease_dirs, d->unread ? NULL : is_known, d);
+	store_sweep_ports(d->store, runs, d);
 }
 
 /* ---- check and repair ---- */
@@ -533,12 +552,12 @@ static struct check *boot_check(struct netd *d, struct network *net)
 	return NULL;
 }
 
-/* Queues the checks of all networks that ran; what none of them wants is a leftover, unless one
- * of them could not be compiled: then nobody knows. */
+/* Queues the checks of all networks that ran; what none of them wants is a leftover, unless
+ * some file could not be read or some network compiled: then nobody knows. */
 static int boot_checks(struct netd *d, struct nd_error *err)
 {
 	ND_AUTO(plan_free) struct plan *wanted = plan_new();
-	bool complete = wanted != NULL;
+	bool complete = wanted && !d->unread;
 	struct network *net;
 
 	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {

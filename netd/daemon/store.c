@@ -297,11 +297,14 @@ int store_remove_ports(struct store *s, const struct nd_uuid *net, struct nd_err
 
 /* ---- loading ---- */
 
-/* Calls each(file name, its text) for every NAME.xml of a directory. */
-static void each_file(int dir_fd, const char *path,
-		      void (*each)(void *arg, const char *file, const char *text, size_t len), void *arg)
+/* Calls each(file name, its text) for every NAME.xml of a directory. Returns how many could not
+ * be read. */
+static unsigned each_file(int dir_fd, const char *path,
+			  void (*each)(void *arg, const char *file, const char *text, size_t len),
+			  void *arg)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	unsigned unread = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -309,7 +312,7 @@ static void each_file(int dir_fd, const char *path,
 		nd_log(LOG_ERR, NULL, "cannot read directory '%s': %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
-		return;
+		return 1;
 	}
 	while ((entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name), text_len;
@@ -318,17 +321,21 @@ static void each_file(int dir_fd, const char *path,
 		if (len <= strlen(SUFFIX) || !nd_streq(entry->d_name + len - strlen(SUFFIX), SUFFIX))
 			continue;
 		r = file_read(fd, entry->d_name, NET_XML_MAX_BYTES, &text, &text_len);
-		if (r < 0)
+		if (r < 0) {
+			unread++;
 			nd_log(LOG_ERR, NULL, "%s/%s: cannot be read, skipped: %s", path, entry->d_name,
 			       strerror(-r));
-		else
-			each(arg, entry->d_name, text, text_len);
+			continue;
+		}
+		each(arg, entry->d_name, text, text_len);
 	}
 	closedir(dir);
+	return unread;
 }
 
 struct load {
 	struct store *store;
+	unsigned skipped;
 	const struct store_loader *loader;
 };
 
@@ -360,7 +367,9 @@ static void load_definition(void *arg, const char *file, const char *text, size_
 	struct load *load = arg;
 	struct net_def *def = load_def(load->store->paths->networks, file, text, len);
 
-	if (def)
+	if (!def)
+		load->skipped++;
+	else
 		load->loader->definition(load->loader->arg, def,
 					 faccessat(load->store->autostart_fd, file, F_OK, 0) == 0);
 }
@@ -387,23 +396,46 @@ static void load_live(void *arg, const char *file, const char *text, size_t len)
 	/* "<network" alone would also find the status element */
 	doc = doc ? inner(doc + strlen("<networkstatus>"), &len, "<network", "</network>") : NULL;
 	if (!doc) {
+		load->skipped++;
 		nd_log(LOG_ERR, NULL, "%s/%s: skipped: not a whole status file",
 		       load->store->paths->live, file);
 		return;
 	}
 	def = load_def(load->store->paths->live, file, doc, len);
-	if (def)
+	if (!def)
+		load->skipped++;
+	else
 		load->loader->live(load->loader->arg, def);
 }
 
-void store_load(struct store *s, const struct store_loader *loader)
+unsigned store_load(struct store *s, const struct store_loader *loader)
 {
-	struct load load = { s, loader };
+	struct load load = { .store = s, .loader = loader };
 
 	if (loader->definition)
-		each_file(s->networks_fd, s->paths->networks, load_definition, &load);
+		load.skipped += each_file(s->networks_fd, s->paths->networks, load_definition, &load);
 	if (loader->live)
-		each_file(s->live_fd, s->paths->live, load_live, &load);
+		load.skipped += each_file(s->live_fd, s->paths->live, load_live, &load);
+	return load.skipped;
+}
+
+void store_sweep_ports(struct store *s, bool (*wanted)(void *arg, const struct nd_uuid *uuid),
+		       void *arg)
+{
+	int fd = openat(s->ports_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct nd_uuid uuid;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (nd_uuid_parse(entry->d_name, &uuid) && !wanted(arg, &uuid))
+			(void)store_remove_ports(s, &uuid, NULL);	/* again at the next start */
+	closedir(dir);
 }
 
 /* Links to definitions that are gone. */
@@ -433,6 +465,7 @@ void store_sweep(struct store *s)
 }
 
 struct load_ports {
+	unsigned skipped;
 	const char *path;
 	void (*port)(void *arg, struct port_def *def, const struct port_state *state);
 	void *arg;
@@ -450,27 +483,32 @@ static void load_port(void *arg, const char *file, const char *text, size_t len)
 	/* interface names that netd puts here have neither blanks nor quotes */
 	if (!doc || (sscanf(text, "<portstatus ifname='%15[^']' plugged='%3[a-z]'", state.ifname, plugged) != 2 &&
 		     sscanf(text, "<portstatus ifname='' plugged='%3[a-z]'", plugged) != 1)) {
+		load->skipped++;
 		nd_log(LOG_ERR, NULL, "%s/%s: skipped: not a whole port file", load->path, file);
 		return;
 	}
 	state.plugged = nd_streq(plugged, "yes");
-	if (port_def_parse(doc, len, &def, &err) < 0)
-		nd_log(LOG_ERR, NULL, "%s/%s: skipped: %s", load->path, file, err.text);
-	else
+	if (port_def_parse(doc, len, &def, &err) == 0) {
 		load->port(load->arg, def, &state);
+		return;
+	}
+	load->skipped++;
+	nd_log(LOG_ERR, NULL, "%s/%s: skipped: %s", load->path, file, err.text);
 }
 
-void store_load_ports(struct store *s, const struct nd_uuid *net,
-		      void (*port)(void *arg, struct port_def *def, const struct port_state *state),
-		      void *arg)
+unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
+			  void (*port)(void *arg, struct port_def *def,
+				       const struct port_state *state),
+			  void *arg)
 {
-	struct load_ports load = { s->paths->ports, port, arg };
+	struct load_ports load = { .path = s->paths->ports, .port = port, .arg = arg };
 	ND_AUTO(close) int dir = open_ports(s, net, false);
 
 	if (dir < 0)
-		return;		/* no ports */
+		return 0;	/* no ports */
 	file_sweep(dir);
-	each_file(dir, s->paths->ports, load_port, &load);
+	load.skipped += each_file(dir, s->paths->ports, load_port, &load);
+	return load.skipped;
 }
 
 bool store_first_of_boot(struct store *s)

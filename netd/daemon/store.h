@@ -51,13 +51,17 @@ struct store_loader {
 	void (*live)(void *arg, struct net_def *def);
 };
 
-/* Either callback may be NULL: then those documents are not read. */
-void store_load(struct store *s, const struct store_loader *loader);
+/* Either callback may be NULL: then those documents are not read. Returns how many were skipped. */
+unsigned store_load(struct store *s, const struct store_loader *loader);
+/* Ports of networks that do not run go. */
+void store_sweep_ports(struct store *s, bool (*wanted)(void *arg, const struct nd_uuid *uuid),
+		       void *arg);
 /* Removes what a crash left of half-written files. Before anything is written. */
 void store_sweep(struct store *s);
-void store_load_ports(struct store *s, const struct nd_uuid *net,
-		      void (*port)(void *arg, struct port_def *def, const struct port_state *state),
-		      void *arg);
+unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
+			  void (*port)(void *arg, struct port_def *def,
+				       const struct port_state *state),
+			  void *arg);
 
 /* One boot starts the autostart networks once: true the first time it is asked. */
 bool store_first_of_boot(struct store *s);

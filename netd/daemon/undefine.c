@@ -34,15 +34,20 @@ static int undefine_unlink(struct operation *op, struct nd_error *err)
 	       store_set_autostart(change_of(op)->netd->store, op->net->name, false, err) : 0;
 }
 
+static int undefine_relink(struct operation *op)
+{
+	struct nd_error err = { 0 };
+
+	if (op->net->autostart &&
+	    store_set_autostart(change_of(op)->netd->store, op->net->name, true, &err) < 0)
+		nd_log(LOG_ERR, op->net->name, "taking back a failed undefine: %s", err.text);
+	return OP_DONE;
+}
+
 /* Worker. The leases of a network that runs on as a transient one are still its own. */
 static int undefine_leases(struct operation *op, struct nd_error *err)
 {
-	struct nd_error e = { 0 };
-
-	if (!op->net->live &&
-	    lease_dirs_remove(change_of(op)->netd->lease_dirs, &op->net->uuid, &e) < 0)
-		nd_log(LOG_WARNING, op->net->name, "%s", e.text);
-	return 0;
+	return op->net->live ? 0 : lease_dirs_remove(change_of(op)->netd->lease_dirs, &op->net->uuid, err);
 }
 
 static int undefine_commit(struct operation *op, struct nd_error *err)
@@ -55,7 +60,7 @@ static int undefine_commit(struct operation *op, struct nd_error *err)
 static const struct op_step undefine_steps[] = {
 	{ "checking", false, undefine_check, NULL },
 	{ "removing the definition", true, undefine_remove, undefine_restore },
-	{ "removing the autostart link", true, undefine_unlink, NULL },
+	{ "removing the autostart link", true, undefine_unlink, undefine_relink },
 	{ "removing the leases", true, undefine_leases, NULL },
 	{ "committing", false, undefine_commit, NULL },
 };

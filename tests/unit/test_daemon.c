@@ -24,7 +24,7 @@ static int parse(const char *text)
 {
 	netd_config_fini(&config);
 	err = (struct nd_error){ 0 };
-	ck_assert_int_eq(netd_config_init(&config, &err), 0);
+	ck_assert_int_eq(netd_config_init(&config, NULL, &err), 0);
 	return netd_config_parse(&config, text, "netd.conf", &err);
 }
 
