@@ -187,8 +187,9 @@ START_TEST(a_failed_effect_leaves_everything_as_it_was)
 	unsigned effects = count_effects(op);
 
 	ck_assert_uint_gt(effects, 0);
-	for (unsigned n = 1; n <= effects; n++) {
-		const char *error = errors[n % ND_COUNT(errors)];
+	for (unsigned k = 0; k < effects * ND_COUNT(errors); k++) {
+		unsigned n = 1 + k / ND_COUNT(errors);
+		const char *error = errors[k % ND_COUNT(errors)];
 		ND_AUTO(plan_free) struct plan *was = op->was();
 		ND_AUTO(plan_free) struct plan *want = op->want();
 		struct nd_error err = { 0 };
