@@ -36,6 +36,8 @@ int datapath_new(const struct datapath_options *opt, struct datapath **out, stru
 		r = sysctl_keeper_new(dp->run_fd, &dp->sysctls, err);
 	if (r == 0)
 		r = remover_new(&dp->remover, err);
+	if (r == 0)
+		r = host_view_new(&dp->view, err);
 	if (r < 0)
 		return r;
 	*out = nd_take_ptr(&dp);
@@ -53,6 +55,7 @@ void datapath_free(struct datapath *dp)
 		free(known);
 	nd_hash_free(dp->bridges);
 	remover_free(dp->remover);
+	host_view_free(dp->view);
 	sysctl_keeper_free(dp->sysctls);
 	nft_free(dp->nft);
 	nl_free(dp->nl);

@@ -57,6 +57,7 @@ int datapath_adopt_rules(struct datapath *dp, struct nd_error *err);
 int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
 		  struct plan **out, struct nd_error *err);
 
+/* Of the host, from memory that follows the kernel's notices: cheap however much there is. */
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err);
 
 /* Foreign nft base chains (forward, input hooks) with policy drop or a drop verdict that could

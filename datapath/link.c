@@ -88,3 +88,11 @@ int link_get(struct nl *nl, const char *name, struct link_info *out, struct nd_e
 		return nd_error_nomem(err);
 	return r < 0 && r != -ENODEV ? nl_req_error(&b.reqs[0], err) : r;
 }
+
+int link_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err)
+{
+	struct ifinfomsg ifi = { 0 };
+
+	return nl_req_dump(nl, RTM_GETLINK, &ifi, sizeof(ifi), IFLA_EXT_MASK,
+			   RTEXT_FILTER_SKIP_STATS, reply, arg, err);
+}

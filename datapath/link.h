@@ -22,3 +22,6 @@ void link_request_get(struct nl_batch *b, const char *name, struct link_info *ou
 
 /* The link of this name. 0, -ENODEV without text in err when there is none, or -errno. */
 int link_get(struct nl *nl, const char *name, struct link_info *out, struct nd_error *err);
+
+/* Reports every link (see nl_req_dump()). */
+int link_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err);

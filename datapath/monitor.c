@@ -28,39 +28,6 @@ struct monitor {
 	uint8_t *buf;
 };
 
-static int join(int fd, const int *groups, size_t n)
-{
-	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
-
-	/* Without an address of its own a socket would pass for the kernel and hear nothing. */
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
-		return -errno;
-	for (size_t i = 0; i < n; i++)
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
-			       sizeof(groups[i])) < 0)
-			return -errno;
-	return 0;
-}
-
-static int open_socket(int protocol, const int *groups, size_t n, int *fd_out,
-		       struct nd_error *err)
-{
-	static const int room = ROOM;
-	ND_AUTO(close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-	int r;
-
-	if (fd < 0)
-		return nd_error_sys(err, errno, "cannot open a netlink socket");
-	/* A smaller buffer only means more resyncs. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	r = join(fd, groups, n);
-	if (r < 0)
-		return nd_error_sys(err, -r, "cannot subscribe to the kernel's notices");
-	*fd_out = nd_take_fd(&fd);
-	return 0;
-}
-
 static int watch(struct monitor *m, int fd, struct nd_error *err)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
@@ -92,10 +59,10 @@ int monitor_new(const struct monitor_events *events, void *arg, struct monitor *
 		return nd_error_sys(err, errno, "cannot make an epoll descriptor");
 	if (!m->buf)
 		return nd_error_nomem(err);
-	r = open_socket(NETLINK_ROUTE, route_groups, ND_COUNT(route_groups), &m->route_fd, err);
+	r = nl_listen(NETLINK_ROUTE, route_groups, ND_COUNT(route_groups), ROOM, &m->route_fd, err);
 	if (r == 0)
-		r = open_socket(NETLINK_NETFILTER, nft_groups, ND_COUNT(nft_groups), &m->nft_fd,
-				err);
+		r = nl_listen(NETLINK_NETFILTER, nft_groups, ND_COUNT(nft_groups), ROOM, &m->nft_fd,
+			      err);
 	if (r == 0)
 		r = watch(m, m->route_fd, err);
 	if (r == 0)

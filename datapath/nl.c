@@ -30,9 +30,34 @@ struct nl {
 	uint8_t *buf;
 };
 
+static void make_room(int fd, int room)
+{
+	/* Without the capability the system's limit must do: notices are lost sooner then. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+}
+
+int nl_listen(int protocol, const int *groups, size_t n, int room, int *fd_out,
+	      struct nd_error *err)
+{
+	ND_AUTO(close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+
+	/* Without an address of its own a socket would pass for the kernel and hear nothing. */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
+		return nd_error_sys(err, errno, "cannot open a netlink socket");
+	make_room(fd, room);
+	for (size_t i = 0; i < n; i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])) < 0)
+			return nd_error_sys(err, errno, "cannot subscribe to the kernel's notices");
+	*fd_out = nd_take_fd(&fd);
+	return 0;
+}
+
 int nl_new(int protocol, struct nl **out, struct nd_error *err)
 {
-	static const int on = 1, room = RECEIVE_ROOM;
+	static const int on = 1;
 	static const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
 	ND_AUTO(nl_free) struct nl *nl = calloc(1, sizeof(*nl));
 
@@ -48,8 +73,7 @@ int nl_new(int protocol, struct nl **out, struct nd_error *err)
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
-	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
-		(void)setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	make_room(nl->fd, RECEIVE_ROOM);
 	(void)setsockopt(nl->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	*out = nd_take_ptr(&nl);
 	return 0;

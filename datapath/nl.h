@@ -36,6 +36,11 @@ ND_DEFINE_AUTO(struct nl *, nl_free)
  * says: forget all that was reported, the dump starts again. */
 typedef void nl_reply_fn(void *arg, const struct nlmsghdr *msg);
 
+/* Opens a non-blocking socket that hears the notices of the groups. room: bytes of notices that may
+ * wait; with less than that available (no CAP_NET_ADMIN) some are lost sooner. */
+int nl_listen(int protocol, const int *groups, size_t n, int room, int *fd_out,
+	      struct nd_error *err);
+
 struct nl_req {
 	struct nl_msg *msg;
 	bool full;		/* the message is incomplete */

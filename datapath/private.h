@@ -2,6 +2,7 @@
 /* private.h -- what a struct datapath holds; for the files of this folder and its tests */
 #pragma once
 #include "datapath/datapath.h"
+#include "datapath/host_view.h"
 #include "datapath/link.h"
 #include "datapath/nft.h"
 #include "datapath/nl.h"
@@ -15,6 +16,7 @@ struct datapath {
 	struct nft *nft;
 	struct sysctl_keeper *sysctls;
 	struct remover *remover;
+	struct host_view *view;
 	struct nd_hash *bridges;	/* name -> struct known_bridge: ours, seen by this process */
 };
 

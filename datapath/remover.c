@@ -35,24 +35,16 @@ struct removal {
 
 int remover_new(struct remover **out, struct nd_error *err)
 {
-	static const int room = NOTICE_ROOM;
-	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 	struct remover *r = calloc(1, sizeof(*r));
+	int result;
 
 	if (!r)
 		return nd_error_nomem(err);
-	r->notices = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	/* Without an address of its own a socket would pass for the kernel and hear nothing. */
-	if (r->notices < 0 || bind(r->notices, (struct sockaddr *)&any, sizeof(any)) < 0) {
-		nd_error_sys(err, errno, "cannot open a netlink socket");
-		if (r->notices >= 0)
-			close(r->notices);
+	result = nl_listen(NETLINK_ROUTE, NULL, 0, NOTICE_ROOM, &r->notices, err);
+	if (result < 0) {
 		free(r);
-		return -EIO;
+		return result;
 	}
-	/* Lost notices only mean a longer wait. */
-	if (setsockopt(r->notices, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
-		(void)setsockopt(r->notices, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->idle, NULL);
 	*out = r;

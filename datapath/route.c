@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/route.h"
 
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <string.h>
 
@@ -129,6 +130,7 @@ bool route_decode(const struct nlmsghdr *msg, struct kernel_route *out)
 	if (!get_ip(tb[RTA_DST], rtm->rtm_family, &out->dst.addr))
 		out->dst.addr.family = rtm->rtm_family;		/* the default route */
 	(void)get_ip(tb[RTA_GATEWAY], rtm->rtm_family, &out->gateway);
+	(void)get_ip(tb[RTA_PREFSRC], rtm->rtm_family, &out->prefsrc);
 	out->oif = (int)nl_get_u32(tb[RTA_OIF]);
 	out->metric = nl_get_u32(tb[RTA_PRIORITY]);
 	out->table = tb[RTA_TABLE] ? nl_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
@@ -137,6 +139,11 @@ bool route_decode(const struct nlmsghdr *msg, struct kernel_route *out)
 	if (tb[RTA_MULTIPATH])
 		decode_first_hop(tb[RTA_MULTIPATH], rtm->rtm_family, out);
 	return true;
+}
+
+struct route_fact route_fact_of(const struct kernel_route *k)
+{
+	return (struct route_fact){ .oif = k->oif, .dst = k->dst, .ra = k->protocol == RTPROT_RA };
 }
 
 uint32_t route_metric(const struct plan_route *r)
@@ -151,4 +158,26 @@ bool route_matches(const struct kernel_route *k, int ifindex, const struct plan_
 	return k->table == RT_TABLE_MAIN && k->type == RTN_UNICAST && k->oif == ifindex &&
 	       k->metric == route_metric(r) && k->dst.len == dst.len &&
 	       nd_ip_equal(&k->dst.addr, &dst.addr);
+}
+
+int addr_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err)
+{
+	struct ifaddrmsg ifa = { 0 };
+
+	return nl_req_dump(nl, RTM_GETADDR, &ifa, sizeof(ifa), 0, 0, reply, arg, err);
+}
+
+int route_dump(struct nl *nl, sa_family_t family, nl_reply_fn *reply, void *arg,
+	       struct nd_error *err)
+{
+	struct rtmsg rtm = { .rtm_family = (uint8_t)family };
+	struct nd_error why = { 0 };
+	int r = nl_req_dump(nl, RTM_GETROUTE, &rtm, sizeof(rtm), RTA_TABLE, RT_TABLE_MAIN, reply,
+			    arg, &why);
+
+	if (r == -ENOENT)	/* a new namespace has no main table until its first address */
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }

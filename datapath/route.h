@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* route.h -- requests for addresses and routes, and what the kernel has of them */
 #pragma once
+#include "datapath/facts.h"
 #include "datapath/nl.h"
 #include "datapath/plan.h"
 
@@ -20,10 +21,13 @@ struct kernel_addr {
 /* RTM_NEWADDR or RTM_DELADDR; false when the message is neither. */
 bool addr_decode(const struct nlmsghdr *msg, struct kernel_addr *out);
 
+/* Reports every address of both families (see nl_req_dump()). */
+int addr_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err);
+
 struct kernel_route {
 	int oif;			/* of a multipath route its first */
 	struct nd_prefix dst;
-	struct nd_ip gateway;
+	struct nd_ip gateway, prefsrc;
 	uint32_t metric, table;
 	uint8_t protocol, type;		/* RTPROT_*, RTN_* */
 };
@@ -31,7 +35,14 @@ struct kernel_route {
 /* RTM_NEWROUTE or RTM_DELROUTE; false when the message is neither, or no IP route. */
 bool route_decode(const struct nlmsghdr *msg, struct kernel_route *out);
 
+/* What a compile needs to know of it. */
+struct route_fact route_fact_of(const struct kernel_route *k);
+
 /* The metric that the kernel gives the plan's route: 0 becomes 1024 in IPv6. */
 uint32_t route_metric(const struct plan_route *r);
 /* The kernel's route is this plan's, up to the gateway. */
 bool route_matches(const struct kernel_route *k, int ifindex, const struct plan_route *r);
+
+/* Reports the routes of a family in the main table (see nl_req_dump()). */
+int route_dump(struct nl *nl, sa_family_t family, nl_reply_fn *reply, void *arg,
+	       struct nd_error *err);

@@ -108,29 +108,12 @@ static void take_route(void *arg, const struct nlmsghdr *msg)
 		s->n_routes--;
 }
 
-static int dump_links(struct datapath_snapshot *s, struct nd_error *err)
-{
-	struct ifinfomsg ifi = { 0 };
-
-	return nl_req_dump(s->dp->nl, RTM_GETLINK, &ifi, sizeof(ifi), IFLA_EXT_MASK,
-			   RTEXT_FILTER_SKIP_STATS, take_link, s, err);
-}
-
-static int dump_addrs(struct datapath_snapshot *s, struct nd_error *err)
-{
-	struct ifaddrmsg ifa = { 0 };
-
-	return nl_req_dump(s->dp->nl, RTM_GETADDR, &ifa, sizeof(ifa), 0, 0, take_addr, s, err);
-}
-
 /* One family after the other: an interrupted dump drops what it reported, so the first family's
  * routes are set aside while the second is dumped. */
 static int dump_routes(struct datapath_snapshot *s, sa_family_t family, struct nd_error *err)
 {
-	struct rtmsg rtm = { .rtm_family = (uint8_t)family };
 	struct datapath_snapshot part = { .dp = s->dp };
-	int r = nl_req_dump(s->dp->nl, RTM_GETROUTE, &rtm, sizeof(rtm), RTA_TABLE, RT_TABLE_MAIN,
-			    take_route, &part, err);
+	int r = route_dump(s->dp->nl, family, take_route, &part, err);
 
 	for (size_t i = 0; i < part.n_routes && !part.failed; i++) {
 		struct kernel_route *route = nd_array_add(s->routes, s->n_routes);
@@ -142,8 +125,7 @@ static int dump_routes(struct datapath_snapshot *s, sa_family_t family, struct n
 	}
 	s->failed |= part.failed;
 	free(part.routes);
-	/* a new namespace has no main table until its first address */
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 static void place(struct place_key *key, int ifindex, uint32_t metric,
@@ -262,10 +244,10 @@ static int index_nft(struct datapath_snapshot *s)
 
 static int read_links(struct datapath_snapshot *s, struct nd_error *err)
 {
-	int r = dump_links(s, err);
+	int r = link_dump(s->dp->nl, take_link, s, err);
 
 	if (r == 0)
-		r = dump_addrs(s, err);
+		r = addr_dump(s->dp->nl, take_addr, s, err);
 	if (r == 0)
 		r = dump_routes(s, AF_INET, err);
 	if (r == 0)
@@ -546,11 +528,7 @@ static int copy_facts(const struct datapath_snapshot *s, struct host_facts *f)
 		f->addrs[f->n_addrs++] = (struct addr_fact){ .ifindex = s->addrs[i].ifindex,
 							     .prefix = s->addrs[i].prefix };
 	for (size_t i = 0; i < s->n_routes; i++)
-		f->routes[f->n_routes++] = (struct route_fact){
-			.oif = s->routes[i].oif,
-			.dst = s->routes[i].dst,
-			.ra = s->routes[i].protocol == RTPROT_RA,
-		};
+		f->routes[f->n_routes++] = route_fact_of(&s->routes[i]);
 	return 0;
 }
 
@@ -559,29 +537,32 @@ const struct plan *datapath_snapshot_nft(const struct datapath_snapshot *s)
 	return s->nft;
 }
 
+static void add_sysctl_facts(const struct datapath *dp, struct host_facts *f)
+{
+	char value[SYSCTL_VALUE_MAX];
+
+	f->has_ipv6 = sysctl_read(dp->sysctls, "net/ipv6/conf/all/disable_ipv6", value) == 0;
+	f->has_force_forwarding =
+		sysctl_read(dp->sysctls, "net/ipv6/conf/all/force_forwarding", value) == 0;
+}
+
 int datapath_snapshot_facts(const struct datapath_snapshot *s, struct host_facts **out,
 			    struct nd_error *err)
 {
 	ND_AUTO(host_facts_free) struct host_facts *f = calloc(1, sizeof(*f));
-	char value[SYSCTL_VALUE_MAX];
 
 	if (!f || copy_facts(s, f) < 0)
 		return nd_error_nomem(err);
-	f->has_ipv6 = sysctl_read(s->dp->sysctls, "net/ipv6/conf/all/disable_ipv6", value) == 0;
-	f->has_force_forwarding =
-		sysctl_read(s->dp->sysctls, "net/ipv6/conf/all/force_forwarding", value) == 0;
+	add_sysctl_facts(s->dp, f);
 	*out = nd_take_ptr(&f);
 	return 0;
 }
 
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err)
 {
-	ND_AUTO(datapath_snapshot_free) struct datapath_snapshot *s = calloc(1, sizeof(*s));
-	int r;
+	int r = host_view_facts(dp->view, dp->nl, out, err);
 
-	if (!s)
-		return nd_error_nomem(err);
-	s->dp = dp;
-	r = read_links(s, err);
-	return r < 0 ? r : datapath_snapshot_facts(s, out, err);
+	if (r == 0)
+		add_sysctl_facts(dp, *out);
+	return r;
 }
