@@ -207,3 +207,17 @@ int file_read(const char *path, char **out, struct nd_error *err)
 	*out = nd_str_take(&text);
 	return *out ? 0 : nd_error_nomem(err);
 }
+
+int call_leases(struct ctl *ctl, const lv_net *net, const char *mac,
+		lv_network_get_dhcp_leases_ret *out, struct nd_error *err)
+{
+	char *mac_text = (char *)mac;
+	lv_network_get_dhcp_leases_args args = {
+		.net = *net, .mac = mac ? &mac_text : NULL, .need_results = 1,
+	};
+
+	*out = (lv_network_get_dhcp_leases_ret){ 0 };
+	return call_lv(ctl, LV_PROC_NETWORK_GET_DHCP_LEASES,
+		       CALL_XDR(lv_network_get_dhcp_leases_args), &args,
+		       CALL_XDR(lv_network_get_dhcp_leases_ret), out, err);
+}

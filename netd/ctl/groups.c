@@ -2,6 +2,6 @@
 #include "netd/ctl/verbs.h"
 
 const struct verb_group *const verb_groups[] = {
-	&network_verbs, &show_verbs, &document_verbs, &event_verbs, &port_verbs, &datapath_verbs,
-	&shell_verbs, NULL,
+	&network_verbs, &show_verbs, &map_verbs, &document_verbs, &event_verbs, &port_verbs,
+	&datapath_verbs, &shell_verbs, NULL,
 };

@@ -175,20 +175,6 @@ static int run_info(struct ctl *ctl, const struct verb_args *args, struct nd_err
 
 /* net-dhcp-leases */
 
-static int leases_get(struct ctl *ctl, const lv_net *net, const char *mac,
-		      lv_network_get_dhcp_leases_ret *out, struct nd_error *err)
-{
-	char *mac_text = (char *)mac;
-	lv_network_get_dhcp_leases_args args = {
-		.net = *net, .mac = mac ? &mac_text : NULL, .need_results = 1,
-	};
-
-	*out = (lv_network_get_dhcp_leases_ret){ 0 };
-	return call_lv(ctl, LV_PROC_NETWORK_GET_DHCP_LEASES,
-		       CALL_XDR(lv_network_get_dhcp_leases_args), &args,
-		       CALL_XDR(lv_network_get_dhcp_leases_ret), out, err);
-}
-
 static int by_mac(const void *a, const void *b)
 {
 	const lv_lease *x = a, *y = b;
@@ -265,7 +251,7 @@ static int run_leases(struct ctl *ctl, const struct verb_args *args, struct nd_e
 
 	if (net_find(ctl, name, &net, err) < 0)
 		return -1;
-	if (leases_get(ctl, &net, arg_string(args, "mac"), &list, err) < 0)
+	if (call_leases(ctl, &net, arg_string(args, "mac"), &list, err) < 0)
 		return ctl_error("Failed to get leases info for %s", name);
 	if (list.leases.leases_len)
 		qsort(list.leases.leases_val, list.leases.leases_len, sizeof(lv_lease), by_mac);

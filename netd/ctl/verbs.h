@@ -11,6 +11,7 @@ extern const struct verb_group network_verbs;
 extern const struct verb_group show_verbs;
 extern const struct verb_group document_verbs;
 extern const struct verb_group event_verbs;
+extern const struct verb_group map_verbs;
 extern const struct verb_group port_verbs;
 extern const struct verb_group datapath_verbs;
 extern const struct verb_group shell_verbs;

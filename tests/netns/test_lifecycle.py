@@ -134,6 +134,23 @@ class Lifecycle(netdtest.TestCase):
             self.assertRegex(done.stderr, r"line \d+")
         self.assertNotIn("virbr", sh("ip", "link").stdout)
 
+    def test_plug_makes_a_port_that_the_map_shows_and_unplug_takes_it(self):
+        self.netd.start()
+        self.netd.define(nat_xml())
+        links = sh("ip", "link").stdout
+        self.netd.ctl("net-plug", "default", "--ifname", "tapx", "--mac", "52:54:00:00:99:01")
+        self.assertIn("master virbr0", sh("ip", "link", "show", "tapx").stdout)
+        uuid = self.netd.ctl("net-port-list", "default", "--uuid").stdout.strip()
+        xml = self.netd.ctl("net-port-dumpxml", "default", uuid).stdout
+        self.assertIn("<uuid>%s</uuid>" % uuid, xml)
+        self.assertIn("<mac address='52:54:00:00:99:01'/>", xml)
+        self.assertIn("52:54:00:00:99:01  no lease", self.netd.ctl("net-map").stdout)
+        drawn = json.loads(self.netd.ctl("net-map", "default", "--json").stdout)
+        self.assertEqual(drawn[0]["guests"][0]["mac"], "52:54:00:00:99:01")
+        self.netd.ctl("net-unplug", "default", "tapx")
+        self.assertEqual(self.netd.ctl("net-port-list", "default", "--uuid").stdout.strip(), "")
+        self.assertEqual(re.sub("state \\w+", "", links), re.sub("state \\w+", "", sh("ip", "link").stdout))
+
     def test_transient_network_disappears_when_destroyed(self):
         self.netd.start()
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
