@@ -302,6 +302,7 @@ class Verdicts(netdtest.TestCase):
     """The world is built once for each test: networks, two guests in each, two outsides."""
 
     no_persist = False
+    by_daemon = False		# else without one: only the rules, and faster
 
     def setUp(self):
         super().setUp()
@@ -352,7 +353,12 @@ class Verdicts(netdtest.TestCase):
             files.append(path)
         if self.no_persist:
             env["NETD_NO_PERSIST"] = "1"
-        sh(netdtest.built("tests/netns/apply_tool"), self.folder, "start", *files, env=env)
+        if self.by_daemon:
+            self.netd.start()
+            for i, n in enumerate(networks):
+                self.netd.define(network_xml(n, i))
+        else:
+            sh(netdtest.built("tests/netns/apply_tool"), self.folder, "start", *files, env=env)
         for n in networks:
             for number, letter in ((10, "a"), (11, "b")):
                 self.add_guest(n, number, letter)
@@ -426,6 +432,13 @@ class Verdicts(netdtest.TestCase):
 
     def test_all_pairs(self):
         self.run_all_pairs()
+
+    def test_all_pairs_with_the_daemon(self):
+        self.by_daemon = True
+        self.run_all_pairs()
+        for n in NETS:
+            self.netd.ctl("net-destroy", n.name)
+        self.assertEqual("", sh("nft", "list", "ruleset").stdout)
 
     def test_all_pairs_without_persistent_tables(self):
         self.no_persist = True
