@@ -61,6 +61,11 @@ static const struct xml_elem port_elem = {
 	.line_at = offsetof(struct net_def, port_line), XML_ATTRS(port_attrs),
 };
 
+const char *const mac_table_managers[] = {
+	[MAC_TABLE_KERNEL] = "kernel",
+	[MAC_TABLE_LIBVIRT] = "libvirt",
+};
+
 static bool out_is_l3(const struct xml_out *out)
 {
 	return forward_mode_is_l3(((const struct net_def *)out->root)->forward.mode);
