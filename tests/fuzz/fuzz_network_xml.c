@@ -5,6 +5,7 @@
  * update as one byte each, and the element that it carries. Whatever is accepted must come back
  * the same when it is printed and parsed again.
  */
+#include <libxml/parser.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include "netd/model/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+/* libFuzzer's own; there is none when the corpus is only replayed. */
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 static void require(bool holds)
 {
@@ -78,6 +82,138 @@ static void check_port(const char *xml, size_t len)
 	require(port_def_parse(text, strlen(text), &again, NULL) == 0);
 	text_again = port_def_format(again);
 	require(nd_streq(text, text_again));
+}
+
+/*
+ * Changes of bytes seldom leave XML well-formed, so most mutations work on the tree: a node is
+ * copied elsewhere or removed, an attribute gets another value, an element another name.
+ */
+static const char *const values[] = {
+	"", "yes", "no", "0", "1", "255", "4096", "65535", "65536", "4294967295", "0x1f", "-1",
+	"on", "off", "nat", "route", "open", "bridge", "vepa", "hostdev", "none", "pci", "eth0",
+	"virbr%d", "10.0.0.1", "10.0.0.5", "10.0.0.255", "255.255.255.0", "255.0.255.0", "fd00::1",
+	"::", "ipv4", "ipv6", "24", "64", "128", "52:54:00:00:00:01", "01:00:00:00:00:01",
+	"6f3c8d7e-0a1b-4c2d-8e3f-405162738495", "a b", "a\nb", "x.example", "hours", "tagged",
+	"openvswitch", "802.1Qbg", "&<>'\"", "18446744073709551615",
+};
+
+static const char *const names[] = {
+	"name", "uuid", "title", "description", "metadata", "forward", "nat", "address", "port",
+	"pf", "interface", "driver", "bridge", "mtu", "mac", "domain", "dns", "forwarder", "txt",
+	"srv", "host", "hostname", "vlan", "tag", "bandwidth", "inbound", "outbound", "ip", "dhcp",
+	"range", "lease", "bootp", "tftp", "route", "virtualport", "parameters", "portgroup",
+	"group", "owner", "plug", "rxfilters", "start", "end", "dev", "mode", "family", "prefix",
+	"netmask", "gateway", "metric", "expiry", "unit", "average", "peak", "floor", "burst",
+	"id", "value", "type", "default", "trunk", "nativeMode", "enable", "localOnly", "zone",
+};
+
+#define PICK(list) ((list)[(size_t)rand() % (sizeof(list) / sizeof((list)[0]))])
+
+static size_t count_elements(const xmlNode *node)
+{
+	size_t n = 1;
+
+	for (node = node->children; node; node = node->next)
+		if (node->type == XML_ELEMENT_NODE)
+			n += count_elements(node);
+	return n;
+}
+
+static xmlNode *nth_element(xmlNode *node, size_t *n)
+{
+	xmlNode *found = NULL;
+
+	if ((*n)-- == 0)
+		return node;
+	for (node = node->children; node && !found; node = node->next)
+		if (node->type == XML_ELEMENT_NODE)
+			found = nth_element(node, n);
+	return found;
+}
+
+static xmlNode *any_element(xmlNode *root)
+{
+	size_t n = (size_t)rand() % count_elements(root);
+
+	return nth_element(root, &n);
+}
+
+static xmlAttr *any_attribute(const xmlNode *node)
+{
+	xmlAttr *attr = node->properties;
+
+	while (attr && attr->next && rand() % 3)
+		attr = attr->next;
+	return attr;
+}
+
+static void mutate_tree(xmlNode *root)
+{
+	xmlNode *node = any_element(root), *copy;
+	xmlAttr *attr = any_attribute(node);
+	const xmlChar *name = (const xmlChar *)PICK(names);
+
+	switch (rand() % 7) {
+	case 0:
+		copy = xmlCopyNode(node, 1);
+		xmlAddChild(any_element(root), copy);
+		break;
+	case 1:
+		if (node == root)
+			break;
+		xmlUnlinkNode(node);
+		xmlFreeNode(node);
+		break;
+	case 2:
+		xmlNewChild(node, NULL, name, NULL);
+		break;
+	case 3:
+		if (attr)
+			xmlRemoveProp(attr);
+		break;
+	case 4:
+		xmlSetProp(node, attr ? attr->name : name, (const xmlChar *)PICK(values));
+		break;
+	case 5:
+		xmlSetProp(node, name, (const xmlChar *)PICK(values));
+		break;
+	default:
+		if (!node->children)
+			xmlNodeAddContent(node, (const xmlChar *)PICK(values));
+	}
+}
+
+static void ignore_error(void *data, xmlErrorPtr error)
+{
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	const char *in = (const char *)data;
+	size_t len = strnlen(in, size), tail = size - len;
+	xmlChar *text = NULL;
+	int text_len = 0;
+	xmlDoc *doc;
+
+	srand(seed);
+	if (rand() % 4 == 0)
+		return LLVMFuzzerMutate(data, size, max_size);
+	xmlSetStructuredErrorFunc(NULL, ignore_error);
+	doc = xmlReadMemory(in, (int)len, NULL, NULL, XML_PARSE_NONET);
+	if (!doc)
+		return LLVMFuzzerMutate(data, size, max_size);
+	do
+		mutate_tree(xmlDocGetRootElement(doc));
+	while (rand() % 3 == 0);
+	xmlDocDumpMemory(doc, &text, &text_len);
+	xmlFreeDoc(doc);
+	if (text && (size_t)text_len + tail <= max_size) {
+		memmove(data + text_len, data + len, tail);
+		memcpy(data, text, (size_t)text_len);
+		size = (size_t)text_len + tail;
+	}
+	xmlFree(text);
+	return size;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
