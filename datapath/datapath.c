@@ -202,8 +202,9 @@ int datapath_adopt_rules(struct datapath *dp, struct nd_error *err)
 	return nft_adopt(dp->nft, err);
 }
 
-int datapath_foreign_drops(struct datapath *dp, void (*found)(void *arg, const char *sentence),
+int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size_t n_bridges,
+			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err)
 {
-	return nft_foreign_drops(dp->nft, found, arg, err);
+	return nft_foreign_drops(dp->nft, bridges, n_bridges, found, arg, err);
 }

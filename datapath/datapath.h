@@ -60,9 +60,13 @@ int datapath_read(struct datapath *dp, const struct plan *scope, const char *own
 /* Of the host, from memory that follows the kernel's notices: cheap however much there is. */
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err);
 
-/* Foreign nft base chains (forward, input hooks) with policy drop or a drop verdict that could
- * hit the network: calls back with a sentence for each. */
-int datapath_foreign_drops(struct datapath *dp, void (*found)(void *arg, const char *sentence),
+/*
+ * Other programs' nft base chains (forward and input hooks) that drop, by policy or by a rule
+ * without condition, what netd's rules accept: found is called with a sentence for each bridge
+ * and chain. A chain that names a bridge in a rule of its own counts as made for that bridge.
+ */
+int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size_t n_bridges,
+			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err);
 
 /* A bridge that somebody else made (libvirt, for a network that netd takes over) becomes netd's:

@@ -350,13 +350,14 @@ int nft_read(struct nft *nft, struct plan *out, struct nd_error *err)
 	return 0;
 }
 
-int nft_foreign_drops(struct nft *nft, void (*found)(void *arg, const char *sentence), void *arg,
-		      struct nd_error *err)
+int nft_foreign_drops(struct nft *nft, const char *const *bridges, size_t n_bridges,
+		      nft_foreign_fn found, void *arg, struct nd_error *err)
 {
-	int r = nft_foreign_survey(&nft->wire, found, arg);
+	struct nft_foreign_query q = { bridges, n_bridges, found, arg };
+	int r = nft_foreign_survey(&nft->wire, &q);
 
 	/* A change meanwhile: what was found is good enough for a hint. */
-	if (r < 0 && r != -EINTR)
+	if (r < 0 && r != -EINTR && r != -ENOENT)
 		return nd_error_sys(err, -r, "cannot read other programs' nft tables");
 	return 0;
 }

@@ -16,6 +16,9 @@
 struct nft;
 struct nft_batch;
 
+/* A chain of another program drops what the bridge's guests send or get: in a sentence. */
+typedef void (*nft_foreign_fn)(void *arg, const char *bridge, const char *sentence);
+
 /* Opens the netlink socket that sends all batches. no_persist: take the path of kernels without
  * persistent owned tables (Linux before 6.9), whatever this kernel has. */
 int nft_new(bool no_persist, struct nft **out, struct nd_error *err);
@@ -42,5 +45,5 @@ int nft_read(struct nft *nft, struct plan *out, struct nd_error *err);
 int nft_adopt(struct nft *nft, struct nd_error *err);
 
 /* As datapath_foreign_drops(). */
-int nft_foreign_drops(struct nft *nft, void (*found)(void *arg, const char *sentence), void *arg,
-		      struct nd_error *err);
+int nft_foreign_drops(struct nft *nft, const char *const *bridges, size_t n_bridges,
+		      nft_foreign_fn found, void *arg, struct nd_error *err);

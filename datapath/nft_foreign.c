@@ -3,8 +3,9 @@
  *
  * An accept is final only for its own table, so a host firewall with a drop policy, or with a
  * drop at its end, cuts guests off whatever netd's rules say. Only rules without a condition
- * are followed: what a condition means for a network cannot be told from here. iptables-nft's
- * rules are in the same tables and are seen too.
+ * are followed: what a condition means for a network cannot be told from here, except that a rule
+ * with a bridge's name in it says that somebody has thought of that bridge. iptables-nft's rules
+ * are in the same tables and are seen too.
  */
 #include "datapath/nft_foreign.h"
 
@@ -30,7 +31,7 @@ struct foreign_chain {
 	bool base;
 };
 
-/* A rule that applies to every packet, or its verdict at least. */
+/* A rule that applies to every packet. */
 struct foreign_rule {
 	char chain[64], target[64];
 	int verdict;			/* NF_DROP also for a reject */
@@ -39,8 +40,11 @@ struct foreign_rule {
 struct survey {
 	struct foreign_chain *chains;
 	size_t n_chains;
-	struct foreign_rule *rules;	/* of the table being looked at */
+	const struct nft_foreign_query *query;
+	/* of the table being looked at */
+	struct foreign_rule *rules;
 	size_t n_rules;
+	bool *named;			/* by bridge: a rule that lets packets pass names it */
 };
 
 static int take_chain(const struct nlmsghdr *h, void *arg)
@@ -102,6 +106,27 @@ static bool expr_verdict(const struct nftnl_expr *e, struct foreign_rule *out)
 	return true;
 }
 
+/* cmp with an interface's name; a shorter one is a prefix ("virbr*"). */
+static void note_names(struct survey *s, struct nftnl_rule *r)
+{
+	struct nftnl_expr_iter *it = nftnl_expr_iter_create(r);
+	struct nftnl_expr *e;
+
+	while (it && (e = nftnl_expr_iter_next(it))) {
+		uint32_t len = 0;
+		const char *name;
+
+		if (!nd_streq(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "cmp"))
+			continue;
+		name = nftnl_expr_get(e, NFTNL_EXPR_CMP_DATA, &len);
+		/* addresses and numbers are shorter than any prefix worth a wildcard */
+		for (size_t i = 0; name && len > 4 && i < s->query->n_bridges; i++)
+			s->named[i] |= strncmp(s->query->bridges[i], name, len) == 0;
+	}
+	if (it)
+		nftnl_expr_iter_destroy(it);
+}
+
 static int take_rule(const struct nlmsghdr *h, void *arg)
 {
 	struct survey *s = arg;
@@ -119,10 +144,12 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
 	}
 	snprintf(rule.chain, sizeof(rule.chain), "%s", nftnl_rule_get_str(r, NFTNL_RULE_CHAIN));
 	it = nftnl_expr_iter_create(r);
-	while (it && always && (e = nftnl_expr_iter_next(it)))
-		always = expr_verdict(e, &rule);
+	while (it && (e = nftnl_expr_iter_next(it)))
+		always &= expr_verdict(e, &rule);
 	if (it)
 		nftnl_expr_iter_destroy(it);
+	if (!always && rule.verdict != NF_DROP)
+		note_names(s, r);
 	nftnl_rule_free(r);
 	if (!it)
 		return -ENOMEM;
@@ -158,8 +185,7 @@ static const char *family_name(uint32_t family)
 	return family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : "inet";
 }
 
-static void judge(struct survey *s, const struct foreign_chain *c,
-		  void (*found)(void *arg, const char *sentence), void *arg)
+static void judge(struct survey *s, const struct foreign_chain *c)
 {
 	int verdict = chain_verdict(s, c->name, 0);
 	char text[512];
@@ -173,7 +199,9 @@ static void judge(struct survey *s, const struct foreign_chain *c,
 		 c->hook == NF_INET_FORWARD ? "the traffic that this host forwards for guests"
 					    : "what guests send to this host (DNS)",
 		 verdict == NF_DROP ? "a drop or reject without condition" : "policy drop");
-	found(arg, text);
+	for (size_t i = 0; i < s->query->n_bridges; i++)
+		if (!s->named[i])
+			s->query->found(s->query->arg, s->query->bridges[i], text);
 }
 
 static bool concerns_guests(const struct foreign_chain *c)
@@ -183,27 +211,33 @@ static bool concerns_guests(const struct foreign_chain *c)
 		c->family == NFPROTO_INET);
 }
 
-int nft_foreign_survey(struct nft_wire *w, void (*found)(void *arg, const char *sentence),
-		       void *arg)
+static int look_at(struct survey *s, struct nft_wire *w, const struct foreign_chain *c)
+{
+	struct nft_query q = { .type = NFT_MSG_GETRULE, .family = (uint8_t)c->family, .dump = true,
+			       .table = c->table };
+	int r;
+
+	free(s->rules);
+	s->rules = NULL;
+	s->n_rules = 0;
+	memset(s->named, 0, s->query->n_bridges * sizeof(*s->named));
+	r = nft_wire_query(w, &q, take_rule, s);
+	if (r == 0)
+		judge(s, c);
+	return r;
+}
+
+int nft_foreign_survey(struct nft_wire *w, const struct nft_foreign_query *query)
 {
 	struct nft_query q = { .type = NFT_MSG_GETCHAIN, .dump = true };
-	struct survey s = { 0 };
-	int r = nft_wire_query(w, &q, take_chain, &s);
+	struct survey s = { .query = query, .named = calloc(query->n_bridges + 1, sizeof(bool)) };
+	int r = s.named ? nft_wire_query(w, &q, take_chain, &s) : -ENOMEM;
 
-	q.type = NFT_MSG_GETRULE;
-	for (size_t i = 0; r == 0 && i < s.n_chains; i++) {
-		if (!concerns_guests(&s.chains[i]))
-			continue;
-		s.n_rules = 0;
-		free(s.rules);
-		s.rules = NULL;
-		q.family = (uint8_t)s.chains[i].family;
-		q.table = s.chains[i].table;
-		r = nft_wire_query(w, &q, take_rule, &s);
-		if (r == 0)
-			judge(&s, &s.chains[i], found, arg);
-	}
+	for (size_t i = 0; r == 0 && i < s.n_chains; i++)
+		if (concerns_guests(&s.chains[i]))
+			r = look_at(&s, w, &s.chains[i]);
 	free(s.chains);
 	free(s.rules);
+	free(s.named);
 	return r;
 }

@@ -4,8 +4,16 @@
  * Private to the nft engine.
  */
 #pragma once
+#include "datapath/nft.h"
 #include "datapath/nft_wire.h"
 
-/* Calls found with a sentence for each such chain. 0 or a negative errno; -EINTR: try again. */
-int nft_foreign_survey(struct nft_wire *w, void (*found)(void *arg, const char *sentence),
-		       void *arg);
+struct nft_foreign_query {
+	const char *const *bridges;
+	size_t n_bridges;
+	nft_foreign_fn found;
+	void *arg;
+};
+
+/* Calls q->found for each bridge and chain. 0 or a negative errno; -EINTR, -ENOENT: rules were
+ * changed meanwhile, and what was found may not be all. */
+int nft_foreign_survey(struct nft_wire *w, const struct nft_foreign_query *q);

@@ -7,6 +7,7 @@
 #include "netd/base/log.h"
 #include "netd/daemon/calls.h"
 #include "netd/daemon/drift.h"
+#include "netd/daemon/foreign.h"
 #include "netd/daemon/listen.h"
 #include "netd/daemon/reconcile.h"
 
@@ -82,7 +83,8 @@ static int new_parts(struct netd *d, struct nd_error *err)
 		return r;
 	op_queue_on_idle(d->operations, lifecycle_idle, d);
 	d->events = events_new();
-	if (!d->events)
+	d->foreign = foreign_new(d);
+	if (!d->events || !d->foreign)
 		return nd_error_nomem(err);
 	r = host_dns_new(d->event, &d->paths, on_host_names, d, &d->host_dns, err);
 	if (r == 0)
@@ -143,6 +145,7 @@ void daemon_free(struct netd *d)
 	free(d->calls);
 	drift_free(d->drift);
 	worker_free(d->worker);		/* before anything that its job may use */
+	foreign_free(d->foreign);
 	servers_free(d->servers);
 	host_dns_free(d->host_dns);
 	events_free(d->events);

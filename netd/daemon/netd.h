@@ -30,6 +30,7 @@ struct netd {
 	struct round *boot;		/* the first check of all; NULL once it is through */
 	bool round_waiting;		/* a check of all is queued and has not looked yet */
 	struct drift *drift;
+	struct foreign *foreign;
 	struct calls *calls;
 	bool own_sockets;		/* not passed by systemd */
 

@@ -5,6 +5,7 @@
 
 #include "netd/base/log.h"
 #include "netd/daemon/change.h"
+#include "netd/daemon/foreign.h"
 
 static int start_check(struct operation *op, struct nd_error *err)
 {
@@ -89,6 +90,7 @@ int start_commit(struct operation *op, struct nd_error *err)
 	op->net->live = nd_take_ptr(&c->live);
 	op->net->applied = nd_take_ptr(&c->plan);
 	op->net->bridge_ifindex = c->bridge_ifindex;
+	foreign_look(c->netd->foreign, op->net);
 	return 0;
 }
 

@@ -444,9 +444,9 @@ START_TEST(a_flush_of_a_plain_table_leaves_the_nat_hooks_registered)
 }
 END_TEST
 
-static void collect(void *arg, const char *sentence)
+static void collect(void *arg, const char *bridge, const char *sentence)
 {
-	nd_str_addf(arg, "%s\n", sentence);
+	nd_str_addf(arg, "%s: %s\n", bridge, sentence);
 }
 
 static const struct {
@@ -454,13 +454,17 @@ static const struct {
 } foreign[] = {
 	{ "nft add table ip filter; nft 'add chain ip filter FORWARD { type filter hook forward "
 	  "priority 0; policy drop; }'; nft add rule ip filter FORWARD iifname docker0 accept",
-	  "chain 'FORWARD' of nft table 'ip filter' drops the traffic that this host forwards for "
+	  "virbr0: chain 'FORWARD' of nft table 'ip filter' drops the traffic that this host forwards for "
 	  "guests unless one of its rules accepts it (policy drop)\n" },
 	{ "nft add table inet fw; nft add chain inet fw rest; nft add rule inet fw rest counter "
 	  "reject; nft 'add chain inet fw in { type filter hook input priority 0; }'; nft add rule "
 	  "inet fw in ct state established accept; nft add rule inet fw in jump rest",
-	  "chain 'in' of nft table 'inet fw' drops what guests send to this host (DNS) unless one "
+	  "virbr0: chain 'in' of nft table 'inet fw' drops what guests send to this host (DNS) unless one "
 	  "of its rules accepts it (a drop or reject without condition)\n" },
+	{ "nft add table inet fw; nft 'add chain inet fw f { type filter hook forward priority 0; "
+	  "policy drop; }'; nft add rule inet fw f oifname virbr0 accept", "" },
+	{ "nft add table inet fw; nft 'add chain inet fw f { type filter hook forward priority 0; "
+	  "policy drop; }'; nft add rule inet fw f 'iifname \"virbr*\" accept'", "" },
 	{ "nft add table inet fw; nft 'add chain inet fw f { type filter hook forward priority 0; "
 	  "}'; nft add rule inet fw f iifname eth9 drop; nft add rule inet fw f accept; nft add "
 	  "rule inet fw f drop", "" },
@@ -470,13 +474,14 @@ START_TEST(foreign_chains_that_drop_are_named)
 {
 	ND_AUTO(plan_free) struct plan *p = everything();
 	ND_AUTO(nd_str_free) struct nd_str got = { 0 };
+	const char *bridge = "virbr0";
 	struct nft *nft;
 
 	own_namespace();
 	free(shell(foreign[_i].rules, NULL));
 	nft = engine(false);
 	apply(nft, NULL, p);
-	ck_assert_msg(nft_foreign_drops(nft, collect, &got, &err) == 0, "%s", err.text);
+	ck_assert_msg(nft_foreign_drops(nft, &bridge, 1, collect, &got, &err) == 0, "%s", err.text);
 	ck_assert_str_eq(got.text ? got.text : "", foreign[_i].expect);
 	nft_free(nft);
 }
