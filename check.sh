@@ -37,6 +37,7 @@ step()
 	else
 		failed=$((failed + 1))
 		failures+=("$name")
+		return 1
 	fi
 }
 
@@ -66,10 +67,14 @@ tests()
 	log=$(mktemp)
 	meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >"$log" 2>&1
 	sed -n '/^ *[0-9]*\/[0-9]* /p; /^――/,$p' "$log" | cut -c1-400
-	passed=$((passed + $(sed -n 's/^Ok: *//p' "$log" | tail -1 || echo 0)))
-	skipped=$((skipped + $(sed -n 's/^Skipped: *//p' "$log" | tail -1 || echo 0)))
+	count()
+	{
+		awk -v what="^($1):" '$0 ~ what { n += $NF } END { print n + 0 }' "$log"
+	}
 	local bad
-	bad=$(awk '/^(Fail|Unexpected Pass|Timeout):/ { n += $NF } END { print n + 0 }' "$log")
+	passed=$((passed + $(count Ok)))
+	skipped=$((skipped + $(count Skipped)))
+	bad=$(count 'Fail|Unexpected Pass|Timeout')
 	grep -q '^Ok:' "$log" || { cat "$log"; bad=1; }
 	failed=$((failed + bad))
 	[ "$bad" = 0 ] || failures+=("$bad in $name")
@@ -88,14 +93,14 @@ tests build/check "the tests with time limits" --suite alone --num-processes 1
 if [ -z "$quick" ]; then
 	stage "build with AddressSanitizer and UndefinedBehaviorSanitizer"
 	configure build/asan -Dwerror=true -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false &&
-		step "sanitizer build" build build/asan
-	stage "unit and namespace tests under the sanitizers"
-	tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
+		step "sanitizer build" build build/asan &&
+		stage "unit and namespace tests under the sanitizers" &&
+		tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
 
 	stage "fuzzing, a minute for each parser"
 	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&
-		step "fuzz build" build build/fuzz
-	step "fuzzing" tests/fuzz/run build/fuzz 60
+		step "fuzz build" build build/fuzz &&
+		step "fuzzing" tests/fuzz/run build/fuzz 60
 
 	stage "benchmarks"
 	tests build/check "the benchmarks" --suite bench --num-processes 1 --verbose

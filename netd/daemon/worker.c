@@ -49,7 +49,7 @@ static struct worker_job *fifo_pop(struct fifo *f)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	struct worker_job *job;
+	struct worker_job *job = NULL;
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
@@ -70,7 +70,7 @@ static void *worker_main(void *arg)
 static int on_done(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct worker *w = arg;
-	struct worker_job *job;
+	struct worker_job *job = NULL;
 	eventfd_t n;
 
 	(void)eventfd_read(fd, &n);
