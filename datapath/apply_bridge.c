@@ -30,6 +30,10 @@ static int make_bridge(struct run *a, const struct plan_bridge *want, bool annou
 		return nd_error_nomem(a->err);
 	created = b.reqs[0].result;
 	*made = created == 0;
+	if (created == -EOPNOTSUPP && want->vlan_filtering)
+		return nd_error_set(a->err, ND_ERR_CONFIG_UNSUPPORTED,
+				    "this kernel has no VLAN filtering on bridges, which bridge "
+				    "'%s' needs for macTableManager='libvirt'", want->name);
 	if (created < 0 && created != -EEXIST)
 		return nl_req_error(&b.reqs[0], a->err);
 	if (b.reqs[1].result < 0)

@@ -228,7 +228,7 @@ static inline void assert_differs(const struct plan *want, const char *owner, co
 static inline char *host_state(void)
 {
 	return strdup(output("ip -o -d link | sed 's/^[0-9]*: //' | grep -v '^lo:'; "
-			     "ip -o addr | sed 's/^[0-9]*: //' | grep -v '^lo '; "
+			     "ip -o addr | sed 's/^[0-9]*: //; s/ tentative//' | grep -v '^lo '; "
 			     "ip route show table main; ip -6 route show table main; "
 			     "nft list ruleset; cat /proc/sys/net/ipv4/ip_forward "
 			     "/proc/sys/net/ipv4/conf/*/forwarding "

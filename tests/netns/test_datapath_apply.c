@@ -226,7 +226,8 @@ START_TEST(ports_get_their_attributes_and_give_them_back)
 	ck_assert_str_eq(output("bridge -d link show dev veth0 | grep -o 'mtu [0-9]*\\|"
 				"learning [a-z]*\\|isolated [a-z]*\\|[^_]flood [a-z]*' | xargs"),
 			 "mtu 1400 learning off flood off isolated on");
-	ck_assert_str_eq(output("bridge fdb show dev veth0 | grep -c '52:54:00:01:02:03.*static'"), "1");
+	ck_assert_str_eq(output("bridge fdb show dev veth0 | grep '52:54:00:01:02:03.*static' | "
+				"grep -vc vlan"), "1");
 	must_apply(plugged, net, OWNER);
 	ck_assert_str_eq(output("ip -o link show master virbr0"), "");
 	/* A plug that fails puts the link's MTU back. */
@@ -236,6 +237,27 @@ START_TEST(ports_get_their_attributes_and_give_them_back)
 	ck_assert_int_lt(apply(net, broken, OWNER, &err), 0);
 	ck_assert_str_eq(output("ip -o link show master virbr0"), "");
 	ck_assert_str_eq(output("ip link show veth0 | grep -o 'mtu [0-9]*'"), "mtu 1500");
+}
+END_TEST
+
+START_TEST(vlan_filtering_is_on_or_refused_in_words)
+{
+	ND_AUTO(plan_free) struct plan *net = nat_network();
+	struct nd_error err = { 0 };
+	bool can = sh("ip link add t0 type bridge vlan_filtering 1 2>/dev/null") == 0;
+
+	net->items[0].bridge.vlan_filtering = true;
+	if (can) {
+		must_apply(NULL, net, OWNER);
+		assert_differs(net, OWNER, "");
+		ck_assert_str_eq(output("ip -d link show virbr0 | grep -o 'vlan_filtering [01]'"),
+				 "vlan_filtering 1");
+	} else {
+		ck_assert_int_lt(apply(NULL, net, OWNER, &err), 0);
+		ck_assert_str_eq(err.text, "this kernel has no VLAN filtering on bridges, which bridge "
+					   "'virbr0' needs for macTableManager='libvirt'");
+		ck_assert_int_eq(err.kind, ND_ERR_CONFIG_UNSUPPORTED);
+	}
 }
 END_TEST
 
@@ -348,6 +370,7 @@ int main(void)
 	tcase_add_test(t, a_failed_change_restores_what_was);
 	tcase_add_test(t, another_route_to_the_same_place_is_an_error);
 	tcase_add_test(t, ports_get_their_attributes_and_give_them_back);
+	tcase_add_test(t, vlan_filtering_is_on_or_refused_in_words);
 	tcase_add_test(t, a_port_that_its_owner_moved_is_not_touched);
 	tcase_add_test(t, leftover_bridges_of_an_owner_are_found);
 	tcase_add_test(t, a_libvirt_bridge_can_be_adopted);

@@ -99,7 +99,7 @@ START_TEST(the_view_follows_every_change)
 		"ip link add v0 type veth peer name v1",
 		"ip link set br0 up mtu 1400 alias x",
 		"ip link set v0 master br0 group 9 up; ip link set v1 up",
-		"ip link set v0 name w0",
+		"ip link set v0 down; ip link set v0 name w0 up",
 		"ip addr add 10.1.0.1/16 dev br0",
 		"ip addr add 10.1.0.2/16 dev br0; ip addr add 10.2.0.1/16 dev br0",
 		"ip addr add fd01::1/64 dev br0 nodad",
