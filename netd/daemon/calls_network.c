@@ -224,6 +224,8 @@ static int with_document(struct rpc_call *call, const char *xml, unsigned flags,
 		r = net_def_parse(xml, strlen(xml), &def, err);
 	if (r == 0)
 		r = net_def_validate(def, err);
+	for (size_t i = 0; r == 0 && i < def->n_warnings; i++)
+		nd_log(LOG_WARNING, def->name, "%s", def->warnings[i]);
 	if (r == 0)
 		r = change(d, nd_take_ptr(&def), reply_net, call, err);
 	return r < 0 ? r : RPC_PENDING;

@@ -110,7 +110,8 @@ static struct compile_port compile_port_of(const struct port *p)
 {
 	struct compile_port out = { .def = p->def };
 
-	strcpy(out.ifname, p->ifname);
+	if (!p->off_since_ms)
+		strcpy(out.ifname, p->ifname);
 	return out;
 }
 

@@ -73,6 +73,9 @@ int start_unserve(struct operation *op);
 int start_record(struct operation *op, struct nd_error *err);
 int start_commit(struct operation *op, struct nd_error *err);
 
+/* Main: what an operator should know of a network that has just started, in the log. */
+void start_notes(const struct network *net);
+
 #define START_STEPS \
 	{ "making the kernel's objects", true, start_make, start_unmake }, \
 	{ "starting the server", false, start_server, start_unserve }, \

@@ -155,6 +155,7 @@ static void create_end(struct operation *op)
 		return;
 	nd_log(LOG_INFO, net->name, "created");
 	events_lifecycle(d->events, net, NET_STARTED);
+	start_notes(net);
 }
 
 static int begin(struct netd *d, struct net_def *def_taken, const struct op_step *steps,

@@ -22,6 +22,7 @@ struct member {
 	char name[IFNAMSIZ];
 	struct nd_uuid net;
 	bool lost;		/* off its bridge: by its owner, or because the bridge went */
+	uint64_t lost_ms;
 };
 
 struct drift {
@@ -93,7 +94,8 @@ static void put_members_back(struct drift *w, struct network *net)
 
 		if (!m->lost || !nd_uuid_equal(&m->net, &net->uuid))
 			continue;
-		slot = nd_array_add(net->put_back, net->n_put_back);
+		slot = monotonic_ms() - m->lost_ms < BRIDGE_GOING_MS ?
+		       nd_array_add(net->put_back, net->n_put_back) : NULL;
 		if (slot)
 			strcpy(*slot, m->name);
 		nd_array_remove(w->members, w->n_members, i);
@@ -139,10 +141,12 @@ static void on_other(struct drift *w, bool removed, const struct link_info *link
 
 	if (now == was)
 		return;
-	if (m && removed)
+	if (m && removed) {
 		nd_array_remove(w->members, w->n_members, (size_t)(m - w->members));
-	else if (m)
-		m->lost = !now;
+	} else if (m && !now) {
+		m->lost = true;
+		m->lost_ms = monotonic_ms();
+	}
 	if (now && !m)
 		m = nd_array_add(w->members, w->n_members);
 	if (now && m) {

@@ -20,7 +20,13 @@ struct port {
 	struct port_def *def;
 	char ifname[IFNAMSIZ];	/* "": its VMM has no TAP on the bridge yet */
 	bool plugged;		/* by net-plug: the TAP is netd's own */
+	uint64_t off_since_ms;	/* a foreign TAP was seen off the bridge; 0: it is on */
 };
+
+/* A link that left its bridge is its owner's again, unless the bridge goes within this time: when a
+ * bridge is deleted the kernel takes its ports off first and tells of its end 15 to 40 ms later. */
+#define BRIDGE_GOING_MS 200
+uint64_t monotonic_ms(void);
 
 struct port *port_new(struct port_def *def, const char *ifname, bool plugged);	/* takes def */
 void port_free(struct port *p);

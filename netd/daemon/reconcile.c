@@ -131,6 +131,7 @@ struct check {
 	struct round *round;		/* NULL: its own look */
 	bool booting;			/* its server is to be adopted; plan and server are compiled */
 	bool repaired;
+	bool again;			/* some time later */
 	char (*put_back)[IFNAMSIZ];	/* see struct network */
 	size_t n_put_back;
 	struct nd_uuid *gone;		/* ports whose TAP is gone */
@@ -171,8 +172,25 @@ static void find_tap(struct port *port, const struct host_facts *facts, int brid
 	}
 }
 
-/* What the ports' TAPs are now. A foreign one that its owner took off the bridge, which is still
- * there, is his again; one whose bridge was deleted goes back on. */
+/* A foreign TAP that its owner took off the bridge, which is still there, is his again; one whose
+ * bridge was deleted goes back on. True: too early to tell. */
+static bool judge_foreign(struct port *p, const struct link_fact *link,
+			  const struct link_fact *bridge)
+{
+	bool off = link && bridge && link->master != bridge->ifindex;
+	uint64_t now = monotonic_ms();
+
+	if (off && !p->off_since_ms)
+		p->off_since_ms = now;
+	if (off && now - p->off_since_ms < BRIDGE_GOING_MS)
+		return true;
+	if (off || !link)
+		p->ifname[0] = '\0';
+	p->off_since_ms = 0;
+	return false;
+}
+
+/* What the ports' TAPs are now. */
 static int check_ports(struct operation *op, struct nd_error *err)
 {
 	struct check *k = check_of(op);
@@ -193,8 +211,8 @@ static int check_ports(struct operation *op, struct nd_error *err)
 
 		if (p->plugged && !link)
 			k->gone[k->n_gone++] = p->def->uuid;
-		if (!p->plugged && p->ifname[0] && (!link || (bridge && link->master != bridge->ifindex)))
-			p->ifname[0] = '\0';
+		if (!p->plugged && p->ifname[0])
+			k->again |= judge_foreign(p, link, bridge);
 		if (!p->plugged && !p->ifname[0] && bridge)
 			find_tap(p, facts, bridge->ifindex);
 	}
@@ -336,6 +354,34 @@ static const struct op_step boot_steps[] = {
 
 static void boot_through(struct netd *d);
 
+struct later {
+	struct netd *netd;
+	struct nd_uuid net;
+};
+
+static int on_later(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct later *l = arg;
+	struct network *net = registry_by_uuid(&l->netd->networks, &l->net);
+
+	if (net)
+		reconcile_check(l->netd, net);
+	free(l);
+	return 0;
+}
+
+static void check_later(struct netd *d, const struct network *net)
+{
+	struct later *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return;		/* the regular look comes too */
+	*l = (struct later){ d, net->uuid };
+	if (sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC,
+				       (BRIDGE_GOING_MS + 50) * 1000, 0, on_later, l) < 0)
+		free(l);
+}
+
 static void round_unref(struct round *round)
 {
 	struct netd *d;
@@ -364,6 +410,8 @@ static void check_end(struct operation *op)
 		nd_log(LOG_INFO, net->name, "repaired");
 	for (size_t i = 0; op->result == 0 && i < k->n_gone; i++)
 		(void)ports_delete(d, net, &k->gone[i], NULL, NULL, NULL);	/* again at the next check */
+	if (k->again)
+		check_later(d, net);
 	net->drifted_by[0] = '\0';
 	free(k->gone);
 	free(k->put_back);

@@ -99,6 +99,16 @@ static const struct op_step start_steps[] = {
 	START_STEPS,
 };
 
+void start_notes(const struct network *net)
+{
+	const struct net_def *def = net->live;
+
+	for (size_t i = 0; i < def->n_ips; i++)
+		if (def->ips[i].address.family == AF_INET6)
+			nd_log(LOG_NOTICE, net->name, "<ip> (line %d): IPv6 guests get no router "
+			       "advertisements yet: they need addresses set by hand", def->ips[i].line);
+}
+
 static void start_end(struct operation *op)
 {
 	struct change *c = change_of(op);
@@ -113,6 +123,7 @@ static void start_end(struct operation *op)
 	       net->live->bridge.name ? net->live->bridge.name : "");
 	change_end(c);
 	events_lifecycle(d->events, net, NET_STARTED);
+	start_notes(net);
 }
 
 int lifecycle_start(struct netd *d, struct network *net, change_done done, void *arg,
