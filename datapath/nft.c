@@ -17,6 +17,7 @@
 #include "datapath/nft_commit.h"
 #include "datapath/nft_foreign.h"
 #include "netd/base/array.h"
+#include "netd/base/effect.h"
 
 enum { TRIES = 10 };
 
@@ -24,7 +25,7 @@ struct nft {
 	struct nft_wire wire;
 	struct nft_state state;
 	bool loaded;
-	bool persist;			/* until the kernel says that it has no such thing */
+	bool persist;
 };
 
 struct nft_batch {
@@ -39,12 +40,12 @@ int nft_new(bool no_persist, struct nft **out, struct nd_error *err)
 
 	if (!nft)
 		return nd_error_nomem(err);
-	nft->persist = !no_persist;
 	r = nft_wire_open(&nft->wire, err);
 	if (r < 0) {
 		free(nft);
 		return r;
 	}
+	nft->persist = !no_persist && nft_kernel_persists(&nft->wire);
 	*out = nft;
 	return 0;
 }
@@ -247,8 +248,7 @@ static bool all_well(const struct nft *nft)
 	return !s->table || (nft->persist ? owned(nft) : s->hold);
 }
 
-static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, bool *table_refused,
-		       struct nd_error *err)
+static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, struct nd_error *err)
 {
 	ND_AUTO(free) struct nft_counts *counts = calloc(1, sizeof(*counts));
 	struct nft_tx tx;
@@ -259,21 +259,22 @@ static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, bool *t
 	nft_tx_begin(&tx, &nft->wire, owned(nft) ? 0 : nft->state.genid);
 	r = nft_transition(&tx, &nft->state, wishes, nft->state.table && !nft->state.sound,
 			   nft->persist, counts);
-	r = r < 0 ? nd_error_nomem(err) : nft_tx_send(&tx, &nft->wire, err);
-	*table_refused = tx.table_refused;
+	if (r < 0) {
+		r = nd_error_nomem(err);
+	} else {
+		r = nd_effect(ND_EFFECT_NFT, "commit");
+		r = r < 0 ? nd_error_sys(err, -r, "cannot commit to nftables")
+			  : nft_tx_send(&tx, &nft->wire, err);
+	}
 	nft_tx_fini(&tx);
 	return r;
 }
 
 /* After a failed try: true when another one makes sense. */
-static bool try_again(struct nft *nft, int r, bool table_refused, bool fresh, int tries)
+static bool try_again(int r, bool fresh, int tries)
 {
 	struct timespec pause = { .tv_nsec = 1000000L << (tries < 6 ? tries : 6) };
 
-	if ((r == -EOPNOTSUPP || r == -EINVAL) && nft->persist && table_refused) {
-		nft->persist = false;	/* Linux before 6.9 */
-		return true;
-	}
 	if (r == -ERESTART)		/* somebody changed rules since they were read */
 		return true;
 	if (r == -EAGAIN || r == -EBUSY) {
@@ -287,7 +288,7 @@ static bool try_again(struct nft *nft, int r, bool table_refused, bool fresh, in
 int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 {
 	struct nft *nft = b->nft;
-	bool foreign, table_refused = false;
+	bool foreign;
 	int r = 0;
 
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -298,12 +299,12 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 			return r;
 		if (nft_wishes_met(&b->wishes, &nft->state) && all_well(nft))
 			return 0;
-		r = send_wishes(nft, &b->wishes, &table_refused, err);
+		r = send_wishes(nft, &b->wishes, err);
 		if (r == 0)
 			break;
 		foreign = nft->state.owner && nft->state.owner != nft->wire.portid;
 		forget(nft);
-		if (try_again(nft, r, table_refused, fresh, tries))
+		if (try_again(r, fresh, tries))
 			continue;
 		if (r == -EPERM && foreign)
 			(void)nd_error_set(err, ND_ERR_OPERATION_INVALID,

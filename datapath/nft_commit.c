@@ -468,3 +468,16 @@ int nft_transition(struct nft_tx *tx, const struct nft_state *now, const struct 
 	walk_sets(&w, false);
 	return tx->failed ? -ENOMEM : 0;
 }
+
+bool nft_kernel_persists(struct nft_wire *w)
+{
+	struct nft_tx tx;
+	bool persists;
+
+	nft_tx_begin(&tx, w, 0);
+	put_table(&tx, "netd_probe", NFT_PERSIST_FLAGS, "never made");
+	drop_table(&tx, "netd_never_there");
+	persists = nft_tx_send(&tx, w, NULL) == -ENOENT && !tx.table_refused;
+	nft_tx_fini(&tx);
+	return persists;
+}

@@ -36,3 +36,7 @@ bool nft_wishes_met(const struct nft_wishes *wishes, const struct nft_state *now
  */
 int nft_transition(struct nft_tx *tx, const struct nft_state *now, const struct nft_wishes *wishes,
 		   bool rebuild, bool persist, struct nft_counts *counts_out);
+
+/* Whether the kernel has owned tables that persist (Linux 6.9), found by a transaction that it
+ * must refuse either way. */
+bool nft_kernel_persists(struct nft_wire *w);

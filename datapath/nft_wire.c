@@ -13,7 +13,6 @@
 
 #include "datapath/nft_layout.h"
 #include "netd/base/array.h"
-#include "netd/base/effect.h"
 
 enum {
 	MSG_ROOM = 16 * 1024,
@@ -209,7 +208,7 @@ static int tx_answers(struct nft_tx *tx, struct nft_wire *w, struct nd_error *er
 int nft_tx_send(struct nft_tx *tx, struct nft_wire *w, struct nd_error *err)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	int fd = mnl_socket_get_fd(w->sock), r;
+	int fd = mnl_socket_get_fd(w->sock);
 	struct nlmsghdr *h;
 
 	if (!tx_room(tx))
@@ -225,9 +224,6 @@ int nft_tx_send(struct nft_tx *tx, struct nft_wire *w, struct nd_error *err)
 		w->sndbuf_bytes = (int)(tx->len * 2);
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &w->sndbuf_bytes, sizeof(int));
 	}
-	r = nd_effect(ND_EFFECT_NFT, "commit");
-	if (r < 0)
-		return nd_error_sys(err, -r, "cannot commit to nftables");
 	while (sendto(fd, tx->buf, tx->len, 0, (void *)&kernel, sizeof(kernel)) < 0)
 		if (errno != EINTR)
 			return nd_error_sys(err, errno, "cannot send %zu bytes to nftables", tx->len);
