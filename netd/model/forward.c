@@ -304,7 +304,7 @@ static int check_mode(struct xml_in *in, const xmlNode *node, const struct forwa
 	return 0;
 }
 
-static int forward_check(struct xml_in *in, const xmlNode *node, void *self)
+static int check_forward(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct forward *f = self;
 	int r = mirror_dev(in, node, f);
@@ -325,12 +325,12 @@ static int forward_check(struct xml_in *in, const xmlNode *node, void *self)
 }
 
 /* The literal mode "none" is the absence of the element, whatever is in it. */
-static int forward_check_all(struct xml_in *in, const xmlNode *node, void *self)
+static int forward_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct forward *f = self;
 
 	if (f->mode != FORWARD_NONE)
-		return forward_check(in, node, f);
+		return check_forward(in, node, f);
 	if (node->children)
 		xml_warn(in, node, "mode 'none' is no forwarding at all, its content is ignored");
 	xml_elem_fini(&elem_forward, f);
@@ -379,5 +379,5 @@ const struct xml_elem elem_forward = {
 	.name = "forward", .size = sizeof(struct forward),
 	.line_at = offsetof(struct forward, line),
 	XML_ATTRS(forward_attrs), XML_CHILDREN(forward_children),
-	.init = forward_init, .check = forward_check_all, .present = forward_present,
+	.init = forward_init, .check = forward_check, .present = forward_present,
 };

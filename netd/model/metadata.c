@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "netd/base/auto.h"
+#include "netd/base/hash.h"
 #include "netd/base/str.h"
 
 static const char *ns_of(const xmlNode *node)
@@ -12,29 +13,23 @@ static const char *ns_of(const xmlNode *node)
 	return node->ns ? (const char *)node->ns->href : NULL;
 }
 
-static bool is_first_of_ns(const xmlNode *node)
-{
-	const xmlNode *before;
-
-	for (before = node->prev; before; before = before->prev)
-		if (before->type == XML_ELEMENT_NODE && nd_streq0(ns_of(before), ns_of(node)))
-			return false;
-	return true;
-}
-
 /* Whether a child of <metadata> is kept; says so when it is not. */
-static bool is_kept(struct xml_in *in, const xmlNode *node)
+static bool is_kept(struct xml_in *in, const xmlNode *node, struct nd_hash *seen)
 {
+	const char *ns = ns_of(node);
+
 	if (node->type != XML_ELEMENT_NODE)
 		return false;
-	if (!ns_of(node)) {
+	if (!ns) {
 		xml_warn(in, node, "it has no namespace, dropped from <metadata>");
 		return false;
 	}
-	if (!is_first_of_ns(node)) {
+	if (nd_hash_find(seen, ns, strlen(ns))) {
 		xml_warn(in, node, "<metadata> holds one element per namespace, dropped");
 		return false;
 	}
+	/* Without memory a second one is kept: no harm but for its readers. */
+	(void)nd_hash_set(seen, ns, strlen(ns), (void *)node);
 	return true;
 }
 
@@ -55,30 +50,37 @@ char *metadata_dump(xmlNode *node, int depth)
 	return text;
 }
 
+static void drop_children(struct xml_in *in, const xmlNode *original, xmlNode *copy,
+			  struct nd_hash *seen)
+{
+	xmlNode *child, *next;
+	const xmlNode *node = original->children;
+
+	for (child = copy->children; child; child = next, node = node->next) {
+		next = child->next;
+		if (!is_kept(in, node, seen))
+			drop_child(child);
+	}
+}
+
 static int metadata_parse(struct xml_in *in, const xmlNode *node, void *self)
 {
 	char **to = self;
 	/* A copy declares all namespaces that it uses, also those of elements above it. */
 	xmlNode *copy = xmlDocCopyNode((xmlNode *)node, node->doc, 1);
-	xmlNode *child, *next;
-	const xmlNode *original = node->children;
+	struct nd_hash *seen = nd_hash_new();
+	int r = copy && seen ? 0 : nd_error_nomem(in->err);
 
-	if (!copy)
-		return nd_error_nomem(in->err);
-	for (child = copy->children; child; child = next, original = original->next) {
-		next = child->next;
-		if (!is_kept(in, original))
-			drop_child(child);
-	}
-	if (copy->children) {
+	if (r == 0)
+		drop_children(in, node, copy, seen);
+	if (r == 0 && copy->children) {
 		*to = metadata_dump(copy, 1);
-		if (!*to) {
-			xmlFreeNode(copy);
-			return nd_error_nomem(in->err);
-		}
+		if (!*to)
+			r = nd_error_nomem(in->err);
 	}
+	nd_hash_free(seen);
 	xmlFreeNode(copy);
-	return 0;
+	return r;
 }
 
 static void metadata_format(struct xml_out *out, const void *self)

@@ -56,7 +56,7 @@ struct forward {
 	size_t n_addresses;
 	char *pf_dev;
 	int pf_line;
-	bool has_nat;					/* <nat> was there */
+	bool has_nat;					/* <nat> says something */
 	enum tristate nat_ipv6;
 	struct nd_ip nat_addr_start, nat_addr_end;	/* family 0: none */
 	uint16_t nat_port_start, nat_port_end;		/* 0: none */

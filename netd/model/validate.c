@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netd/base/hash.h"
 #include "netd/base/str.h"
 #include "netd/model/elements.h"
 
 #define MTU_MIN 68		/* RFC 791 */
 #define MTU_MAX 65535
+#define IPS_MAX 1024		/* each is compared with each route and each other subnet */
+#define ROUTES_MAX 4096
 #define UNSUPPORTED ND_ERR_CONFIG_UNSUPPORTED
 
 static bool owns_bridge(const struct net_def *def)
@@ -116,18 +119,32 @@ static int check_bandwidth(const struct net_def *def, struct nd_error *err)
 	return 0;
 }
 
-static int check_portgroups(const struct net_def *def, struct nd_error *err)
+static int check_portgroup_names(const struct net_def *def, struct nd_hash *seen,
+				 struct nd_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < def->n_portgroups; i++) {
+		struct portgroup_def *pg = &def->portgroups[i];
+		size_t len = strlen(pg->name);
+
+		if (nd_hash_find(seen, pg->name, len))
+			return xml_fail_at(err, "portgroup", pg->line, UNSUPPORTED,
+					   "there is another one named '%.200s'", pg->name);
+		if (nd_hash_set(seen, pg->name, len, pg) < 0)
+			return nd_error_nomem(err);
+	}
+	return 0;
+}
+
+static int check_portgroup_default(const struct net_def *def, struct nd_error *err)
 {
 	const struct portgroup_def *first = NULL;
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < def->n_portgroups; i++) {
 		const struct portgroup_def *pg = &def->portgroups[i];
 
-		for (k = 0; k < i; k++)
-			if (nd_streq(pg->name, def->portgroups[k].name))
-				return xml_fail_at(err, "portgroup", pg->line, UNSUPPORTED,
-						   "there is another one named '%.200s'", pg->name);
 		if (pg->is_default && first)
 			return xml_fail_at(err, "portgroup", pg->line, UNSUPPORTED,
 					   "'%.200s' and '%.200s' cannot both be the default",
@@ -136,6 +153,15 @@ static int check_portgroups(const struct net_def *def, struct nd_error *err)
 			first = pg;
 	}
 	return 0;
+}
+
+static int check_portgroups(const struct net_def *def, struct nd_error *err)
+{
+	struct nd_hash *seen = nd_hash_new();
+	int r = seen ? check_portgroup_names(def, seen, err) : nd_error_nomem(err);
+
+	nd_hash_free(seen);
+	return r < 0 ? r : check_portgroup_default(def, err);
 }
 
 /* Whether guests of the network itself can have VLAN tags. */
@@ -234,6 +260,12 @@ static int check_routes(const struct net_def *def, struct nd_error *err)
 	char text[ND_IP_STRLEN];
 	size_t i;
 
+	if (def->n_ips > IPS_MAX)
+		return xml_fail_at(err, "ip", def->ips[IPS_MAX].line, UNSUPPORTED,
+				   "it is more than the %d that a network can have", IPS_MAX);
+	if (def->n_routes > ROUTES_MAX)
+		return xml_fail_at(err, "route", def->routes[ROUTES_MAX].line, UNSUPPORTED,
+				   "it is more than the %d that a network can have", ROUTES_MAX);
 	for (i = 0; i < def->n_routes; i++) {
 		const struct route_def *r = &def->routes[i];
 

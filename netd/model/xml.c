@@ -14,6 +14,8 @@
 /* The longest piece of a faulty line that is shown. */
 #define EXCERPT_BYTES 120
 
+#define ATTRIBUTES_MAX 256
+
 /* The first complaint of one parse. */
 struct complaint {
 	const char *xml;
@@ -106,8 +108,61 @@ static void on_doctype(void *data, const xmlChar *name, const xmlChar *external,
 	xmlStopParser(ctxt);
 }
 
+/* The place after the mark, or the end. */
+static const char *skip_past(const char *at, const char *end, const char *mark)
+{
+	const char *found = memmem(at, (size_t)(end - at), mark, strlen(mark));
+
+	return found ? found + strlen(mark) : end;
+}
+
+/* Counts the quoted values up to the tag's end, where *at is then. */
+static unsigned count_attributes(const char **at, const char *end)
+{
+	const char *p = *at;
+	unsigned n = 0;
+
+	while (p < end && *p != '>') {
+		if (*p == '"' || *p == '\'') {
+			const char *quote = memchr(p + 1, *p, (size_t)(end - p - 1));
+
+			p = quote ? quote : end - 1;
+			n++;
+		}
+		p++;
+	}
+	*at = p;
+	return n;
+}
+
+/*
+ * The first tag with more than ATTRIBUTES_MAX attributes, or NULL. libxml2 compares each attribute
+ * of a tag with all before: minutes for one that fills a document.
+ */
+static const char *find_long_tag(const char *xml, size_t len)
+{
+	const char *end = xml + len, *at = xml, *tag;
+
+	while ((tag = memchr(at, '<', (size_t)(end - at)))) {
+		size_t left = (size_t)(end - tag);
+
+		at = tag + 1;
+		if (left >= 4 && memcmp(tag, "<!--", 4) == 0)
+			at = skip_past(at, end, "-->");
+		else if (left >= 9 && memcmp(tag, "<![CDATA[", 9) == 0)
+			at = skip_past(at, end, "]]>");
+		else if (left >= 2 && tag[1] == '?')
+			at = skip_past(at, end, "?>");
+		else if (count_attributes(&at, end) > ATTRIBUTES_MAX)
+			return tag;
+	}
+	return NULL;
+}
+
 static int check_input(const char *xml, size_t len, const char *what, struct nd_error *err)
 {
+	const char *tag;
+
 	if (len > NET_XML_MAX_BYTES)
 		return nd_error_set(err, ND_ERR_XML_DETAIL,
 				    "%s: the document has %zu bytes, more than %d", what, len,
@@ -115,6 +170,11 @@ static int check_input(const char *xml, size_t len, const char *what, struct nd_
 	if (memchr(xml, 0, len))
 		return nd_error_set(err, ND_ERR_XML_DETAIL,
 				    "%s: the document has a zero byte", what);
+	tag = find_long_tag(xml, len);
+	if (tag)
+		return nd_error_set(err, ND_ERR_XML_DETAIL,
+				    "%s: the tag that begins with '%.40s' has more than %d attributes",
+				    what, tag, ATTRIBUTES_MAX);
 	return 0;
 }
 

@@ -345,6 +345,52 @@ START_TEST(a_document_with_a_zero_byte_or_too_long_is_refused)
 }
 END_TEST
 
+START_TEST(a_tag_with_thousands_of_attributes_is_refused_at_once)
+{
+	ND_AUTO(nd_str_free) struct nd_str s = { 0 };
+	ND_AUTO(net_def_free) struct net_def *def = NULL;
+	struct nd_error err = { 0 };
+	unsigned i;
+
+	nd_str_add(&s, "<?xml version='1.0'?><!-- <it's --><network");
+	for (i = 0; i < 300000; i++)
+		nd_str_addf(&s, " a%x='>'", i);
+	nd_str_add(&s, "><name>x</name></network>");
+	ck_assert_int_lt(net_def_parse(s.text, s.len, &def, &err), 0);
+	ck_assert_int_eq(err.kind, ND_ERR_XML_DETAIL);
+	ck_assert_msg(strstr(err.text, "more than 256 attributes"), "%s", err.text);
+}
+END_TEST
+
+START_TEST(quotes_in_comments_and_text_are_not_attributes)
+{
+	ND_AUTO(nd_str_free) struct nd_str s = { 0 };
+	unsigned i;
+
+	nd_str_add(&s, "<?pi <it's ?><network><!-- <it's --><name>it's</name><description>"
+		   "<![CDATA[<it's]]>");
+	for (i = 0; i < 1000; i++)
+		nd_str_add(&s, "\"'\"");
+	nd_str_add(&s, "</description></network>");
+	net_def_free(parse_ok("", s.text));
+}
+END_TEST
+
+START_TEST(thirty_thousand_metadata_elements_are_kept)
+{
+	ND_AUTO(nd_str_free) struct nd_str s = { 0 };
+	ND_AUTO(net_def_free) struct net_def *def = NULL;
+	unsigned i;
+
+	nd_str_add(&s, "<network><name>x</name><metadata>");
+	for (i = 0; i < 30000; i++)
+		nd_str_addf(&s, "<a xmlns='urn:%u'/>", i);
+	nd_str_add(&s, "</metadata></network>");
+	def = parse_ok("", s.text);
+	ck_assert_ptr_nonnull(strstr(def->metadata, "urn:29999"));
+}
+END_TEST
+
 START_TEST(sixty_five_thousand_hosts_are_read_and_printed)
 {
 	struct nd_str s = { 0 };
@@ -462,6 +508,9 @@ int main(void)
 	tcase_add_test(tc, the_schema_refuses_what_is_not_in_the_grammar);
 	tcase_add_test(tc, a_missing_schema_is_named);
 	tcase_add_test(tc, a_document_with_a_zero_byte_or_too_long_is_refused);
+	tcase_add_test(tc, a_tag_with_thousands_of_attributes_is_refused_at_once);
+	tcase_add_test(tc, quotes_in_comments_and_text_are_not_attributes);
+	tcase_add_test(tc, thirty_thousand_metadata_elements_are_kept);
 	tcase_add_test(tc, sixty_five_thousand_hosts_are_read_and_printed);
 	tcase_add_test(tc, missing_ids_are_generated_once);
 	tcase_add_test(tc, a_network_on_a_bridge_of_others_gets_no_mac);
