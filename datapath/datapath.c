@@ -12,7 +12,7 @@
 #include "datapath/private.h"
 #include "netd/base/str.h"
 
-enum { DELETE_GROUP = 10 };
+enum { DELETE_GROUP = 8 };
 
 int datapath_new(const struct datapath_options *opt, struct datapath **out, struct nd_error *err)
 {
@@ -153,13 +153,14 @@ static int draw_group(uint32_t *group, struct nd_error *err)
 	return 0;
 }
 
-/* Deletes some links with one request. */
+/* Deletes some links with one request, and waits until the kernel is done with it: a request for
+ * the next group, sent at the notice of this one's end, would wait for the kernel's lock in front of
+ * everybody who comes meanwhile. */
 static int delete_group(struct datapath *dp, const struct link_info *const *links, size_t n,
 			struct nd_error *err)
 {
 	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
 	struct ifinfomsg ifi = { 0 };
-	int ifindexes[DELETE_GROUP];
 	struct nl_req *rq;
 	uint32_t group;
 	int r = draw_group(&group, err);
@@ -167,7 +168,7 @@ static int delete_group(struct datapath *dp, const struct link_info *const *link
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		ifi.ifi_index = ifindexes[i] = links[i]->fact.ifindex;
+		ifi.ifi_index = links[i]->fact.ifindex;
 		rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "mark bridge '%s'",
 				  links[i]->fact.name);
 		nl_put_u32(rq, IFLA_GROUP, group);
@@ -175,7 +176,12 @@ static int delete_group(struct datapath *dp, const struct link_info *const *link
 	ifi.ifi_index = 0;
 	rq = nl_batch_add(&b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete %zu bridges", n);
 	nl_put_u32(rq, IFLA_GROUP, group);
-	return remover_run(dp->remover, &b, ifindexes, n, err);
+	if (nl_batch_run(dp->nl, &b, 0) < 0 && b.failed)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < b.n; i++)
+		if (b.reqs[i].result < 0 && b.reqs[i].result != -ENODEV)
+			return nl_req_error(&b.reqs[i], err);
+	return 0;
 }
 
 int datapath_delete_bridges(struct datapath *dp, const struct plan_bridge *bridges, size_t n,

@@ -75,7 +75,7 @@ int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size
 int datapath_adopt_bridge(struct datapath *dp, const struct plan_bridge *bridge,
 			  struct nd_error *err);
 
-/* Bridges that are to go together, with less waiting than one after the other: by groups of ten,
+/* Bridges that are to go together, with less waiting than one after the other: by groups of eight,
  * so that no other user of rtnetlink on the machine waits longer than a group takes (0.2 s).
  * Names that are gone, or not netd's (the alias), are skipped. What the plans have on the bridges
  * goes with them; rules and sysctls do not. */
