@@ -34,16 +34,16 @@ static int find_ip(const struct update *u, const char *what, sa_family_t family,
 		*out = choose_ip(def, family);
 		if (*out)
 			return 0;
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "couldn't update %s entry - no fitting <ip> "
+		return nd_error_set(u->err, INVALID, "couldn't update %s entry - no fitting <ip> "
 				    "element found in network '%.200s'", what, def->name);
 	}
 	if ((size_t)u->parent_index >= def->n_ips)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "couldn't update %s entry - no <ip> element "
+		return nd_error_set(u->err, INVALID, "couldn't update %s entry - no <ip> element "
 				    "found at index %d in network '%.200s'", what, u->parent_index,
 				    def->name);
 	*out = &def->ips[u->parent_index];
 	if (family && (*out)->address.family != family)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "the %s is not of the address family of the "
+		return nd_error_set(u->err, INVALID, "the %s is not of the address family of the "
 				    "<ip> at index %d in network '%.200s'", what, u->parent_index,
 				    def->name);
 	return 0;
@@ -59,7 +59,7 @@ static int check_only_dhcp(const struct update *u, const struct ip_def *ip)
 
 		if (other != ip && ip_def_has_dhcp(other) &&
 		    other->address.family == ip->address.family)
-			return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "dhcp is supported only for a single "
+			return nd_error_set(u->err, INVALID, "dhcp is supported only for a single "
 					    "IPv%c address on each network",
 					    ip->address.family == AF_INET ? '4' : '6');
 	}

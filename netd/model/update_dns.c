@@ -9,7 +9,7 @@ static int add_or_delete(const struct update *u, const struct list *l, union ent
 {
 	if (update_adds(u)) {
 		if (i != NOT_FOUND)
-			return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "there is already at least one %s "
+			return nd_error_set(u->err, INVALID, "there is already at least one %s "
 					    "with a matching field in network %.200s", what,
 					    u->def->name);
 		return list_add(u, l, e);
@@ -17,7 +17,7 @@ static int add_or_delete(const struct update *u, const struct list *l, union ent
 	if (i == NOT_FOUND)
 		return update_not_there(u, what);
 	if (more)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "multiple matching %ss were found in network "
+		return nd_error_set(u->err, INVALID, "multiple matching %ss were found in network "
 				    "%.200s", what, u->def->name);
 	list_remove(l, i);
 	return 0;

@@ -87,13 +87,13 @@ int update_exists(const struct update *u, const char *what, const struct xml_ele
 {
 	ND_AUTO(free) char *text = entry_text(elem, e);
 
-	return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "there is an existing %s entry in network '%.200s' "
+	return nd_error_set(u->err, INVALID, "there is an existing %s entry in network '%.200s' "
 			    "that matches \"%.500s\"", what, u->def->name, text ? text : "");
 }
 
 int update_not_there(const struct update *u, const char *what)
 {
-	return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "couldn't locate a matching %s in network '%.200s'",
+	return nd_error_set(u->err, INVALID, "couldn't locate a matching %s in network '%.200s'",
 			    what, u->def->name);
 }
 
@@ -110,17 +110,17 @@ int update_forward_interface(const struct update *u, union entry *e)
 	size_t i;
 
 	if (f->mode == FORWARD_NONE)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "network '%.200s' has no <forward>: a device "
+		return nd_error_set(u->err, INVALID, "network '%.200s' has no <forward>: a device "
 				    "would have no effect", u->def->name);
 	i = list_find(&l, e, same_dev, &more);
 	if (update_adds(u))
 		return i == NOT_FOUND ? list_add(u, &l, e) : update_exists(u, "interface", l.elem, e);
 	if (i == NOT_FOUND)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "couldn't find an interface entry in network "
+		return nd_error_set(u->err, INVALID, "couldn't find an interface entry in network "
 				    "'%.200s' matching <interface dev='%.100s'>", u->def->name,
 				    e->interface.dev);
 	if (f->interfaces[i].connections)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "unable to delete interface '%.100s' of "
+		return nd_error_set(u->err, INVALID, "unable to delete interface '%.100s' of "
 				    "network '%.200s': %u guests use it", f->interfaces[i].dev,
 				    u->def->name, f->interfaces[i].connections);
 	list_remove(&l, i);
@@ -152,7 +152,7 @@ int update_portgroup(const struct update *u, union entry *e)
 	if (update_adds(u) && i != NOT_FOUND)
 		return update_exists(u, "portgroup", l.elem, e);
 	if (!update_adds(u) && i == NOT_FOUND)
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "couldn't find a portgroup entry in network "
+		return nd_error_set(u->err, INVALID, "couldn't find a portgroup entry in network "
 				    "'%.200s' matching <portgroup name='%.200s'>", def->name,
 				    e->portgroup.name);
 	if (u->command == NET_UPDATE_DELETE) {
@@ -160,7 +160,7 @@ int update_portgroup(const struct update *u, union entry *e)
 		return 0;
 	}
 	if (e->portgroup.is_default && other_default(def, i))
-		return nd_error_set(u->err, ND_ERR_OPERATION_INVALID, "a different portgroup entry in network "
+		return nd_error_set(u->err, INVALID, "a different portgroup entry in network "
 				    "'%.200s' is already set as the default, only one default is "
 				    "allowed", def->name);
 	if (update_adds(u))

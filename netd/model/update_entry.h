@@ -31,6 +31,7 @@ struct list {
 
 #define LIST(elem_, array, count) ((struct list){ &(elem_), (void **)&(array), &(count) })
 
+#define INVALID ND_ERR_OPERATION_INVALID
 #define NOT_FOUND ((size_t)-1)
 
 /* True for both commands that add. */
