@@ -34,7 +34,7 @@ struct plan_bridge {
 	char alias[64];			/* "netd:UUID" */
 	struct nd_mac mac;
 	uint32_t mtu_bytes;		/* 0: leave the kernel's 1500 */
-	uint32_t group;			/* IFLA_GROUP: deletions in groups of ten */
+	uint32_t group;			/* IFLA_GROUP */
 	uint32_t forward_delay_s;
 	bool stp;			/* kernel STP wanted now */
 	bool vlan_filtering;

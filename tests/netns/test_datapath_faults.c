@@ -239,6 +239,48 @@ START_TEST(a_successor_finishes_what_a_kill_interrupted)
 }
 END_TEST
 
+/* Makes a TAP in a process of its own; its wait status. */
+static int make_tap_with_fault(const char *fault)
+{
+	struct tap_options opt = { .name = "tap0", .alias = "netd:port", .owner_uid = 12345,
+				   .queues = 2, .vnet_hdr = true, .persist = true };
+	struct nd_error err = { 0 };
+	char name[IFNAMSIZ];
+	int fds[2], status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		open_datapath();
+		setenv("NETD_FAULT", fault, 1);
+		_exit(datapath_tap_create(dp, &opt, name, fds, &err) < 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+START_TEST(a_tap_is_made_whole_or_not_at_all)
+{
+	static const char *const faults[] = { "EPERM", "ENOMEM", "kill" };
+
+	for (unsigned k = 0; k < 6 * ND_COUNT(faults); k++) {
+		char fault[32];
+		int status;
+
+		fresh_namespace();
+		close_datapath();
+		snprintf(fault, sizeof(fault), "%u:%s", 1 + k / (unsigned)ND_COUNT(faults),
+			 faults[k % ND_COUNT(faults)]);
+		status = make_tap_with_fault(fault);
+		/* Five effects: two queues, the dress, the owner, persistence. */
+		ck_assert_int_eq(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+				 k / ND_COUNT(faults) == 5);
+		ck_assert_str_eq(output("ip -o link show type tun | grep -o 'alias .*'"),
+				 k / ND_COUNT(faults) == 5 ? "alias netd:port" : "");
+		sh("rm -r %s", run_dir);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("faults");
@@ -251,6 +293,7 @@ int main(void)
 			    (int)ND_COUNT(operations));
 	tcase_add_loop_test(t, a_successor_finishes_what_a_kill_interrupted, 0,
 			    (int)ND_COUNT(operations));
+	tcase_add_test(t, a_tap_is_made_whole_or_not_at_all);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
