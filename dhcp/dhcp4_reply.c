@@ -241,9 +241,14 @@ static struct dhcp_frame destination(const struct encoder *e, const struct nd_ma
 		to.eth_dst = in->eth_src;
 		to.ip_dst = h->giaddr;
 		to.port_dst = DHCP_SERVER_PORT;
-	} else if (e->answer->type != DHCP4_NAK && h->ciaddr.s_addr) {
+	} else if (e->answer->type == DHCP4_NAK) {
+		/* To all by IP, as a NAK must be; but no other guest's business. */
+		to.ip_dst.s_addr = INADDR_BROADCAST;
+		if (h->flags & DHCP4_FLAG_BROADCAST)
+			memset(to.eth_dst.bytes, 0xff, sizeof(to.eth_dst.bytes));
+	} else if (h->ciaddr.s_addr) {
 		to.ip_dst = h->ciaddr;
-	} else if (e->answer->type != DHCP4_NAK && !(h->flags & DHCP4_FLAG_BROADCAST)) {
+	} else if (!(h->flags & DHCP4_FLAG_BROADCAST)) {
 		/* A client that was not given an address (INFORM) has the one it sends from. */
 		to.ip_dst = e->answer->address.s_addr ? e->answer->address : in->ip_src;
 	} else {

@@ -308,9 +308,10 @@ START_TEST(wrong_claims_are_refused_at_once)
 		ck_assert_uint_eq(reply.type, 6);
 		ck_assert_uint_eq(reply.yiaddr.s_addr, 0);
 		ck_assert_ptr_null(reply.option[51]);
-		/* RFC 2131 4.3.2: broadcast, since the client's address may be wrong */
+		/* RFC 2131 4.3.2: broadcast, since the client's address may be wrong; but the
+		 * frame is for the client alone, or a flood of requests would be one of NAKs */
 		assert_ip(reply.ip_dst, "255.255.255.255");
-		ck_assert(nd_mac_is_multicast(&reply.eth_dst));
+		ck_assert_uint_eq(reply.eth_dst.bytes[5], 7);
 		ck_assert(renew(7, peer_ip(wrong[i])));
 		ck_assert_uint_eq(reply.type, 6);
 	}
@@ -811,6 +812,12 @@ START_TEST(broadcast_flag_is_honoured)
 	peer_dhcp(&r)[10] = 0x80;
 	ck_assert(send_request(&r));
 	assert_ip(reply.ip_dst, "255.255.255.255");
+	ck_assert(nd_mac_is_multicast(&reply.eth_dst));
+	peer_begin(&r, peer_mac(1), 3);
+	peer_option_ip(&r, 50, peer_ip("10.0.0.1"));
+	peer_dhcp(&r)[10] = 0x80;
+	ck_assert(send_request(&r));
+	ck_assert_uint_eq(reply.type, 6);
 	ck_assert(nd_mac_is_multicast(&reply.eth_dst));
 }
 END_TEST
