@@ -16,7 +16,7 @@
 #include "netd/base/effect.h"
 
 #define DNS_PORT 53
-#define PACKET_BUFFER_BYTES (1024 * 1024)	/* a thousand frames of a flood */
+#define PACKET_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while the server waits for a CPU */
 #define UDP_BUFFER_BYTES (1024 * 1024)
 #define TCP_BACKLOG 32
 

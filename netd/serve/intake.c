@@ -31,6 +31,8 @@ struct intake {
 	struct mmsghdr *messages;
 	struct intake_counters counters;
 	bool used;			/* more than the first page since the last rest */
+	unsigned full_turns;		/* in a row */
+	uint64_t flooded_until_ms;
 };
 
 struct intake *intake_new(void)
@@ -122,16 +124,26 @@ static unsigned receive_turn(struct intake *in, int fd)
 	return n + receive(in, fd, n, INTAKE_FRAMES - n);
 }
 
-static void serve_extra(struct intake *in, unsigned n, bool overrun, intake_frame each, void *arg)
+/* Many full turns in a row are a flood, and one more within a second of the last is still it. */
+static bool is_flooded(struct intake *in, bool full, uint64_t now_ms)
+{
+	in->full_turns = full ? in->full_turns + 1 : 0;
+	if (in->full_turns > INTAKE_PATIENCE || (full && now_ms < in->flooded_until_ms))
+		in->flooded_until_ms = now_ms + 1000;
+	return now_ms < in->flooded_until_ms;
+}
+
+static void serve_extra(struct intake *in, unsigned n, bool flooded, intake_frame each, void *arg)
 {
 	uint64_t end_us = now_us() + INTAKE_EXTRA_US;
+	bool full = n == INTAKE_FRAMES;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = &in->slots[i];
 
 		if (!s->waiting)
 			continue;
-		if (overrun || now_us() > end_us) {
+		if (flooded && (full || now_us() > end_us)) {
 			in->counters.dropped_share++;
 			continue;
 		}
@@ -145,10 +157,12 @@ bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame ea
 {
 	unsigned n = receive_turn(in, fd), extra = 0;
 	uint64_t now_ms;
+	bool flooded;
 
 	if (n == 0)
 		return false;
 	now_ms = now_us() / 1000;
+	flooded = is_flooded(in, n == INTAKE_FRAMES, now_ms);
 	in->counters.frames += n;
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = &in->slots[i];
@@ -169,7 +183,7 @@ bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame ea
 		in->counters.served++;
 	}
 	if (extra)
-		serve_extra(in, n, n == INTAKE_FRAMES, each, arg);
+		serve_extra(in, n, flooded, each, arg);
 	return n == INTAKE_FRAMES;
 }
 

@@ -2,9 +2,10 @@
 /* intake.h -- frames from the packet socket, a bounded and fair amount at a time
  *
  * One turn takes what waits, up to INTAKE_FRAMES. Frames within their sender's share are served
- * first; the others after them, as long as the socket was empty and the turn's time is not used
- * up. Under a flood nearly all of a turn is therefore spent on emptying the socket, whose overrun
- * would hit everybody.
+ * first, the others after them. Under a flood, which is many full turns in a row, the others are
+ * served only while the socket was empty and the turn's time is not used up: nearly all of a turn
+ * is then spent on emptying the socket, whose overrun would hit everybody. What a busy relay
+ * sends in a burst is no flood.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,7 +16,8 @@
 #include "netd/serve/share.h"
 
 #define INTAKE_FRAMES 64
-#define INTAKE_EXTRA_US 1000	/* for frames beyond their sender's share, each turn */
+#define INTAKE_PATIENCE 32	/* full turns in a row that are no flood yet, but a burst */
+#define INTAKE_EXTRA_US 1000	/* for frames beyond their sender's share, each turn of a flood */
 
 struct intake;
 
