@@ -14,6 +14,14 @@
 #include "dhcp/lease_store.h"
 #include "netd/base/effect.h"
 
+#define TEMPORARY ".new"
+
+static inline void nd_auto_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 struct lease_dirs {
 	pthread_mutex_t lock;		/* of everything below */
 	char *root;
@@ -41,6 +49,36 @@ static void uid_mark(struct lease_dirs *d, uid_t uid, bool taken)
 		d->taken[uid - d->uid_first] = taken;
 }
 
+/* Only files lie in a lease folder; a folder in it would be a server's doing and stays. */
+static int folder_remove(struct lease_dirs *d, const char *name)
+{
+	int fd = openat(d->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    unlinkat(fd, entry->d_name, 0) < 0)
+			r = -errno;
+	closedir(dir);
+	if (r == 0 && unlinkat(d->root_fd, name, AT_REMOVEDIR) < 0)
+		r = -errno;
+	return r;
+}
+
+/* What a crash left of a folder that was being made. */
+static bool is_temporary(const char *name)
+{
+	return name[0] == '.' && strlen(name) == strlen(".") + ND_UUID_STRLEN - 1 + strlen(TEMPORARY);
+}
+
 static void owners_read(struct lease_dirs *d)
 {
 	int fd = openat(d->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +92,9 @@ static void owners_read(struct lease_dirs *d)
 		return;
 	}
 	while ((entry = readdir(dir)))
-		if (fstatat(d->root_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_temporary(entry->d_name))
+			(void)folder_remove(d, entry->d_name);	/* tried again when it is made */
+		else if (fstatat(d->root_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			uid_mark(d, st.st_uid, true);
 	closedir(dir);
 }
@@ -99,8 +139,32 @@ static int uid_choose(struct lease_dirs *d, uid_t *out, struct nd_error *err)
 			    "make the range serve_uids in netd.conf longer", d->n_uids);
 }
 
-/* Fills the folder while it has another name, and only then gives it to the server: a crash in
- * between leaves nothing that looks like a network's. */
+/* Everything in the folder, then the folder. */
+static int folder_give(int dir_fd, uid_t uid)
+{
+	ND_AUTO(closedir) DIR *dir = NULL;
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		int r = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    fchownat(dir_fd, entry->d_name, uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+	if (fchmod(dir_fd, 0700) < 0 || fchown(dir_fd, uid, uid) < 0 || fsync(dir_fd) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Fills the folder while it has another name, and only then lets it be the network's: a crash in
+ * between leaves nothing that looks like one. */
 static int folder_fill(struct lease_dirs *d, const char *temporary, const char *name, uid_t uid,
 		       struct nd_error *err)
 {
@@ -116,14 +180,8 @@ static int folder_fill(struct lease_dirs *d, const char *temporary, const char *
 	if (r < 0)
 		return r;
 	r = nd_effect(ND_EFFECT_FILE, "chown lease folder");
-	if (r == 0 && fchownat(dir, LEASE_STORE_FILE, uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
-		r = -errno;
-	if (r == 0 && fchmod(dir, 0700) < 0)
-		r = -errno;
-	if (r == 0 && fchown(dir, uid, uid) < 0)
-		r = -errno;
-	if (r == 0 && fsync(dir) < 0)
-		r = -errno;
+	if (r == 0)
+		r = folder_give(dir, uid);
 	if (r == 0)
 		r = nd_effect(ND_EFFECT_FILE, "rename lease folder");
 	if (r == 0 && renameat(d->root_fd, temporary, d->root_fd, name) < 0)
@@ -131,38 +189,14 @@ static int folder_fill(struct lease_dirs *d, const char *temporary, const char *
 	return r < 0 ? nd_error_sys(err, -r, "cannot make the lease folder of network %s", name) : 0;
 }
 
-/* Only files lie in a lease folder; a folder in it would be a server's doing and stays. */
-static int folder_remove(struct lease_dirs *d, const char *name)
-{
-	int fd = openat(d->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    unlinkat(fd, entry->d_name, 0) < 0)
-			r = -errno;
-	closedir(dir);
-	if (r == 0 && unlinkat(d->root_fd, name, AT_REMOVEDIR) < 0)
-		r = -errno;
-	return r;
-}
-
 static int folder_make(struct lease_dirs *d, const char *name, uid_t *uid_out, struct nd_error *err)
 {
-	char temporary[ND_UUID_STRLEN + 8];
+	char temporary[ND_UUID_STRLEN + sizeof("." TEMPORARY)];
 	int r = uid_choose(d, uid_out, err);
 
 	if (r < 0)
 		return r;
-	snprintf(temporary, sizeof(temporary), ".%s.new", name);
+	snprintf(temporary, sizeof(temporary), ".%s" TEMPORARY, name);
 	(void)folder_remove(d, temporary);	/* left by a crash; mkdirat tells when it is still there */
 	r = nd_effect(ND_EFFECT_FILE, "make lease folder");
 	if (r == 0 && mkdirat(d->root_fd, temporary, 0700) < 0)

@@ -68,7 +68,8 @@ static void end_describe(struct serve_process *p, char *to, size_t size)
 	else if (info.si_code == CLD_EXITED)
 		snprintf(to, size, "exited with status %d", info.si_status);
 	else if (info.si_status == SIGSYS)
-		snprintf(to, size, "was killed by its system call filter");
+		snprintf(to, size, "was killed by its system call filter (the kernel's log names the "
+			 "call: type=1326)");
 	else
 		snprintf(to, size, "was killed by signal %d (%s)", info.si_status,
 			 strsignal(info.si_status));

@@ -146,6 +146,17 @@ static void allow_threads(scmp_filter_ctx ctx)
 	check(seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0), "clone3");
 }
 
+/* Never in a build for production. */
+static void allow_sanitizers(scmp_filter_ctx ctx)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	allow(ctx, SCMP_SYS(sigaltstack));
+	allow(ctx, SCMP_SYS(sched_getaffinity));
+#else
+	(void)ctx;
+#endif
+}
+
 int main(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -160,6 +171,7 @@ int main(void)
 	allow_messages(ctx);
 	allow_files_and_memory(ctx);
 	allow_threads(ctx);
+	allow_sanitizers(ctx);
 	check(seccomp_export_bpf(ctx, fileno(file)), "export");
 	if (lseek(fileno(file), 0, SEEK_SET) < 0)
 		return 1;

@@ -157,7 +157,7 @@ class Life(servetest.ServeTestCase):
         pss = [pss_kib(pid) for pid in pids]
         print("memory of a server among 20: %d KiB PSS" % statistics.median(pss))
         self.assertLess(statistics.median(times), 4)
-        self.assertLess(statistics.median(pss), 700)
+        self.assertLess(statistics.median(pss), 600)
         stops = [float(self.harness.send("stop " + servetest.UUID % n)[1]) for n in range(1, 21)]
         print("stop: median %.2f ms" % statistics.median(stops))
         wait_for("no server", lambda: not self.server_pids())
