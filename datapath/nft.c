@@ -288,7 +288,7 @@ static bool try_again(int r, bool fresh, int tries)
 int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 {
 	struct nft *nft = b->nft;
-	bool foreign;
+	bool others;
 	int r = 0;
 
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -302,14 +302,15 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 		r = send_wishes(nft, &b->wishes, err);
 		if (r == 0)
 			break;
-		foreign = nft->state.owner && nft->state.owner != nft->wire.portid;
+		others = nft->state.others;
 		forget(nft);
 		if (try_again(r, fresh, tries))
 			continue;
-		if (r == -EPERM && foreign)
+		if (r == -EPERM && others)
 			(void)nd_error_set(err, ND_ERR_OPERATION_INVALID,
 					   "nft table 'inet %s' belongs to another process: another "
-					   "netd runs in this network namespace", NFT_TABLE);
+					   "netd runs in this network namespace",
+					   nft->persist ? NFT_TABLE : NFT_HOLD_TABLE);
 		return r;
 	}
 	if (r == 0 && follow(nft, &b->wishes) < 0)

@@ -61,6 +61,7 @@ static int take_table(const struct nlmsghdr *h, void *arg)
 	struct loader *l = arg;
 	struct nftnl_table *t = nftnl_table_alloc();
 	const char *name;
+	uint32_t owner = 0;
 
 	if (!t)
 		return -ENOMEM;
@@ -69,19 +70,23 @@ static int take_table(const struct nlmsghdr *h, void *arg)
 		return -EBADMSG;
 	}
 	name = nftnl_table_get_str(t, NFTNL_TABLE_NAME);
+	if (nftnl_table_is_set(t, NFTNL_TABLE_OWNER))
+		owner = nftnl_table_get_u32(t, NFTNL_TABLE_OWNER);
 	if (nd_streq(name, NFT_TABLE)) {
 		l->s->table = true;
+		l->s->owner = owner;
 		l->s->flags = nftnl_table_get_u32(t, NFTNL_TABLE_FLAGS);
 		if (l->s->flags & NFT_TABLE_F_PERSIST)	/* an orphan shows only this one */
 			l->s->flags |= NFT_TABLE_F_OWNER;
-		if (nftnl_table_is_set(t, NFTNL_TABLE_OWNER))
-			l->s->owner = nftnl_table_get_u32(t, NFTNL_TABLE_OWNER);
 		if (!comment_is_ours(t))
 			l->s->sound = false;
 	} else if (nd_streq(name, NFT_HOLD_TABLE)) {
-		l->s->hold = nftnl_table_is_set(t, NFTNL_TABLE_OWNER) &&
-			     nftnl_table_get_u32(t, NFTNL_TABLE_OWNER) == l->wire->portid;
+		l->s->hold = owner == l->wire->portid;
+	} else {
+		owner = 0;
 	}
+	if (owner && owner != l->wire->portid)
+		l->s->others = true;
 	nftnl_table_free(t);
 	return 0;
 }

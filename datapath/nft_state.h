@@ -23,6 +23,7 @@ struct nft_state {
 	bool table;			/* it is there */
 	uint32_t flags, owner;		/* owner: netlink port, 0: nobody */
 	bool hold;			/* the second table is there and ours */
+	bool others;			/* one of the tables is another process's */
 	bool sound;			/* chains, sets and rules are just as they should be */
 	struct nft_counts *have;
 	struct nd_hash *elems;		/* set name and key -> struct plan_nft_elem */
