@@ -140,8 +140,12 @@ static int run_command(struct ctl *ctl, char *const *words, size_t n)
 
 	if (!v)
 		return ctl_error("unknown command: '%s'", words[0]);
-	if (verb_args_parse(v, words + 1, n - 1, &args, text, sizeof(text)) < 0)
-		return ctl_error("%s", text);
+	r = verb_args_parse(v, words + 1, n - 1, &args, text, sizeof(text));
+	if (r < 0) {
+		ctl_error("%s", text);
+		ctl_say(ctl, "%s", r == -EDOM ? "\n" : "");
+		return -1;
+	}
 	r = v->no_connection ? 0 : ctl_connect(ctl);
 	if (r == 0) {
 		r = v->run(ctl, args, &err);

@@ -62,7 +62,7 @@ static int run_list(struct ctl *ctl, const struct verb_args *args, struct nd_err
 	if (net_find(ctl, arg_string(args, "network"), &net, err) < 0)
 		return -1;
 	if (call_list_ports(ctl, &net, &list, err) < 0)
-		return ctl_error("Failed to list network ports");
+		return -1;
 	r = list_print(ctl, args, &list);
 	xdr_free(CALL_XDR(lv_network_list_all_ports_ret), &list);
 	return r;

@@ -76,11 +76,6 @@ static int store(struct parse *p, size_t row, const char *value)
 
 	if (p->args->values[row])
 		return fail(p, "option --%s already seen", r->name);
-	if (r->number && number_parse(value, &p->args->numbers[row]) < 0)
-		return fail(p, "Numeric value '%s' for <%s> option is malformed or out of range",
-			    value, r->name);
-	if (r->kind == ARG_REQUIRED && !*value)
-		return fail(p, "Failed to get option '%s': Option argument is empty", r->name);
 	p->args->values[row] = value;
 	return 0;
 }
@@ -174,6 +169,27 @@ static int take_word(struct parse *p)
 	return take_positional(p, word);
 }
 
+/* The first value that its row does not take. */
+static int check_values(struct parse *p)
+{
+	for (size_t i = 0; i < p->verb->n_rows; i++) {
+		const struct arg_row *r = &p->verb->rows[i];
+		const char *value = p->args->values[i];
+
+		if (value && r->number && number_parse(value, &p->args->numbers[i]) < 0) {
+			(void)fail(p, "Numeric value '%s' for <%s> option is malformed or out of "
+				   "range", value, r->name);
+			return -EDOM;
+		}
+		if (value && r->kind == ARG_REQUIRED && !*value) {
+			(void)fail(p, "Failed to get option '%s': Option argument is empty",
+				   r->name);
+			return -EDOM;
+		}
+	}
+	return 0;
+}
+
 static int check_required(struct parse *p)
 {
 	for (size_t i = 0; i < p->verb->n_rows; i++)
@@ -211,6 +227,8 @@ int verb_args_parse(const struct verb *v, char *const *words, size_t n_words,
 		r = take_word(&p);
 	if (r == 0)
 		r = check_required(&p);
+	if (r == 0)
+		r = check_values(&p);
 	if (r < 0) {
 		verb_args_free(args);
 		return r;

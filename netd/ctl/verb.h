@@ -66,7 +66,8 @@ const struct verb_group *verb_group_find(const char *keyword);
 
 /*
  * Parses the words behind a verb's name. Words are borrowed for as long as the arguments. On
- * failure the sentence is in text (without "error: ").
+ * failure the sentence is in text (without "error: "); -EDOM when only a value is wrong, which virsh
+ * takes as a failure of the command itself, else -EINVAL.
  */
 int verb_args_parse(const struct verb *v, char *const *words, size_t n_words,
 		    struct verb_args **out, char *text, size_t text_size);

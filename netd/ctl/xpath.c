@@ -51,7 +51,8 @@ static void be_silent(void *arg, const char *fmt, ...)
 int xpath_print(const char *xml, const char *expression, bool wrap)
 {
 	ND_AUTO(xmlFreeDoc) xmlDocPtr doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL,
-							  XML_PARSE_NONET | XML_PARSE_NOERROR);
+							  XML_PARSE_NONET | XML_PARSE_NOERROR |
+							  XML_PARSE_NOBLANKS);
 	ND_AUTO(xmlXPathFreeContext) xmlXPathContextPtr context =
 		doc ? xmlXPathNewContext(doc) : NULL;
 	ND_AUTO(xmlXPathFreeObject) xmlXPathObjectPtr found = NULL;
