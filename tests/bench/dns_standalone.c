@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dns_standalone.c -- the DNS server alone: no sandbox, no netd, to measure and to try it
  *
- *	bench_dns_standalone [-d] [-n HOSTS] [-u UPSTREAM[:PORT]]... [-r SECONDS] ADDRESS PORT
+ *	bench_dns_standalone [-d] [-n HOSTS] [-u UPSTREAM[:PORT]]... [-f DOMAIN=UPSTREAM[:PORT]]...
+ *		[-r SECONDS] ADDRESS PORT
  *
- * Serves HOSTS names hostI.bench (10.A.B.C each), forwards the rest, and with -r replaces its
- * configuration every so often. Prints its counters at the end of its input.
+ * Serves HOSTS names hostI.bench (10.A.B.C each), forwards DOMAINs and the rest, and with -r
+ * replaces its configuration every so often. Prints its counters at the end of its input.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,20 +42,42 @@ static void hosts_fill(struct dns_config *c, unsigned n)
 	}
 }
 
-static void upstream_add(struct dns_config *c, char *text)
+static struct dns_upstream upstream_parse(char *text)
 {
-	struct dns_upstream *u = nd_array_add(c->upstreams, c->n_upstreams);
+	struct dns_upstream u = { .port = 53 };
 	char *colon = strchr(text, ':');
 
-	if (!u)
-		abort();
-	u->port = colon ? (uint16_t)atoi(colon + 1) : 53;
-	if (colon)
+	if (colon) {
+		u.port = (uint16_t)atoi(colon + 1);
 		*colon = '\0';
-	if (!nd_ip_parse(text, &u->addr)) {
+	}
+	if (!nd_ip_parse(text, &u.addr)) {
 		fprintf(stderr, "'%s' is no address\n", text);
 		exit(1);
 	}
+	return u;
+}
+
+static void upstream_add(struct dns_config *c, char *text)
+{
+	struct dns_upstream *u = nd_array_add(c->upstreams, c->n_upstreams);
+
+	if (!u)
+		abort();
+	*u = upstream_parse(text);
+}
+
+static void rule_add(struct dns_config *c, char *text)
+{
+	struct dns_forward_rule *rule = nd_array_add(c->rules, c->n_rules);
+	char *equals = strchr(text, '=');
+	struct dns_upstream u;
+
+	if (!rule || !equals)
+		abort();
+	*equals = '\0';
+	u = upstream_parse(equals + 1);
+	*rule = (struct dns_forward_rule){ strdup(text), u.addr, u.port };
 }
 
 static void listen_on(struct dns_server *s, const char *address, int port)
@@ -143,7 +166,7 @@ int main(int argc, char **argv)
 	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	int opt, level = LOG_INFO;
 
-	while ((opt = getopt(argc, argv, "dn:u:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "dn:u:f:r:")) != -1) {
 		if (opt == 'd')
 			level = LOG_DEBUG;
 		else if (opt == 'n')
@@ -152,11 +175,14 @@ int main(int argc, char **argv)
 			replace_s = (unsigned)atoi(optarg);
 		else if (opt == 'u')
 			upstream_add(&c, optarg);
+		else if (opt == 'f')
+			rule_add(&c, optarg);
 		else
 			return 1;
 	}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: bench_dns_standalone [-d] [-n HOSTS] [-u UPSTREAM[:PORT]]... [-r SECONDS] ADDRESS PORT\n");
+		fprintf(stderr, "usage: bench_dns_standalone [-d] [-n HOSTS] [-u UPSTREAM[:PORT]]... "
+			"[-f DOMAIN=UPSTREAM[:PORT]]... [-r SECONDS] ADDRESS PORT\n");
 		return 1;
 	}
 	nd_log_init("dns", level);
