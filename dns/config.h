@@ -54,7 +54,7 @@ struct dns_config {
 	size_t n_local_ptr;
 	struct dns_upstream *upstreams;	/* the host's resolvers, kept current by netd */
 	size_t n_upstreams;
-	struct nd_prefix *subnets;	/* of the bridge: clients' and rebinding checks */
+	struct nd_prefix *subnets;	/* of the bridge: who may ask */
 	size_t n_subnets;
 };
 

@@ -16,6 +16,7 @@
 #define CACHE_BYTES (1024 * 1024)
 #define BATCH 64
 #define BATCHES_PER_ROUND 8	/* of one socket, then the others have their turn */
+#define RECORDS_PER_STEP 256	/* of a new configuration, then queries have their turn */
 
 struct udp_socket {
 	struct dns_watch watch;
@@ -282,28 +283,60 @@ static int subnets_copy(const struct dns_config *c, struct nd_prefix **out)
 	return 0;
 }
 
+/* Queries that came while a configuration was at work: the zone in force answers them. */
+static void breathe(struct dns_server *s, uint64_t now_ms)
+{
+	for (struct udp_socket *u = s->udp; u; u = u->next)
+		udp_ready(&u->watch, EPOLLIN, now_ms);
+}
+
+/* The zone of a configuration with the present leases, made while queries are answered. */
+static int zone_build(struct dns_server *s, const struct dns_config *config, uint64_t now_ms,
+		      struct dns_zone **out, struct nd_error *err)
+{
+	ND_AUTO(dns_zone_free) struct dns_zone *zone = NULL;
+	size_t at = 0;
+	int r = dns_zone_begin(config, &zone, err);
+
+	if (r < 0)
+		return r;
+	while ((r = dns_zone_fill(zone, config, &at, RECORDS_PER_STEP, err)) > 0)
+		breathe(s, now_ms);
+	if (r < 0)
+		return r;
+	while (s->answerer.zone &&
+	       (r = dns_zone_lease_copy(zone, s->answerer.zone, RECORDS_PER_STEP)) > 0)
+		breathe(s, now_ms);
+	if (r < 0)
+		return nd_error_nomem(err);
+	*out = nd_take_ptr(&zone);
+	return 0;
+}
+
 int dns_server_configure(struct dns_server *s, const struct dns_config *config, uint64_t now_ms,
 			 struct nd_error *err)
 {
 	ND_AUTO(dns_zone_free) struct dns_zone *zone = NULL;
 	ND_AUTO(free) struct nd_prefix *subnets = NULL;
-	int r = dns_zone_new(config, &zone, err);
+	struct dns_zone *old = s->answerer.zone;
+	int r;
 
 	s->now_ms = now_ms;
+	r = zone_build(s, config, now_ms, &zone, err);
 	if (r < 0)
 		return r;
-	if (s->answerer.zone && dns_zone_lease_copy(zone, s->answerer.zone) < 0)
-		return nd_error_nomem(err);
 	if (subnets_copy(config, &subnets) < 0)
 		return nd_error_nomem(err);
 	r = dns_forwarder_configure(s->forwarder, config, err);
 	if (r < 0)
 		return r;
-	dns_zone_free(s->answerer.zone);
 	free(s->answerer.subnets);
 	s->answerer.zone = nd_take_ptr(&zone);
 	s->answerer.subnets = nd_take_ptr(&subnets);
 	s->answerer.n_subnets = config->n_subnets;
+	while (old && dns_zone_dismantle(old, RECORDS_PER_STEP))
+		breathe(s, now_ms);
+	dns_zone_free(old);
 	return 0;
 }
 

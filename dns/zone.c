@@ -37,6 +37,8 @@ struct dns_zone {
 	size_t n_apexes;
 	struct dns_name domain;		/* len 0: none */
 	bool forward_plain_names;
+	const struct lease *copied;	/* of another zone: up to here they are in this one */
+	size_t dismantled;		/* position in nodes */
 };
 
 static struct node *node_find(const struct dns_zone *z, const struct dns_name *name)
@@ -280,20 +282,17 @@ static int host_name_add(struct dns_zone *z, const char *text, const struct nd_i
 	return 0;
 }
 
-static int hosts_add(struct dns_zone *z, const struct dns_config *c, struct nd_error *err)
+static int host_add(struct dns_zone *z, const struct dns_host_record *h, struct nd_error *err)
 {
-	for (size_t i = 0; i < c->n_hosts; i++) {
-		const struct dns_host_record *h = &c->hosts[i];
-		struct dns_name fqdn;
-		int r;
+	struct dns_name fqdn;
 
-		for (size_t j = 0; j < h->n_names; j++) {
-			r = host_name_add(z, h->names[j], &h->ip, &fqdn, err);
-			if (r < 0)
-				return r;
-			if (j == 0 && ptr_add(z, &h->ip, &fqdn, NULL) < 0)
-				return nd_error_nomem(err);
-		}
+	for (size_t j = 0; j < h->n_names; j++) {
+		int r = host_name_add(z, h->names[j], &h->ip, &fqdn, err);
+
+		if (r < 0)
+			return r;
+		if (j == 0 && ptr_add(z, &h->ip, &fqdn, NULL) < 0)
+			return nd_error_nomem(err);
 	}
 	return 0;
 }
@@ -386,7 +385,7 @@ static int domains_add(struct dns_zone *z, const struct dns_config *c, struct nd
 	return 0;
 }
 
-int dns_zone_new(const struct dns_config *config, struct dns_zone **out, struct nd_error *err)
+int dns_zone_begin(const struct dns_config *config, struct dns_zone **out, struct nd_error *err)
 {
 	ND_AUTO(dns_zone_free) struct dns_zone *z = calloc(1, sizeof(*z));
 	int r;
@@ -401,32 +400,64 @@ int dns_zone_new(const struct dns_config *config, struct dns_zone **out, struct 
 	r = domains_add(z, config, err);
 	if (r < 0)
 		return r;
-	r = hosts_add(z, config, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < config->n_txts; i++) {
-		r = txt_add(z, &config->txts[i], err);
-		if (r < 0)
-			return r;
-	}
-	for (size_t i = 0; i < config->n_srvs; i++) {
-		r = srv_add(z, &config->srvs[i], err);
-		if (r < 0)
-			return r;
-	}
 	*out = nd_take_ptr(&z);
 	return 0;
 }
 
+static int record_fill(struct dns_zone *z, const struct dns_config *c, size_t i,
+		       struct nd_error *err)
+{
+	if (i < c->n_hosts)
+		return host_add(z, &c->hosts[i], err);
+	i -= c->n_hosts;
+	if (i < c->n_txts)
+		return txt_add(z, &c->txts[i], err);
+	return srv_add(z, &c->srvs[i - c->n_txts], err);
+}
+
+int dns_zone_fill(struct dns_zone *z, const struct dns_config *config, size_t *at, size_t n,
+		  struct nd_error *err)
+{
+	size_t all = config->n_hosts + config->n_txts + config->n_srvs;
+
+	for (; *at < all && n > 0; (*at)++, n--) {
+		int r = record_fill(z, config, *at, err);
+
+		if (r < 0)
+			return r;
+	}
+	return *at < all;
+}
+
+int dns_zone_new(const struct dns_config *config, struct dns_zone **out, struct nd_error *err)
+{
+	ND_AUTO(dns_zone_free) struct dns_zone *z = NULL;
+	size_t at = 0;
+	int r = dns_zone_begin(config, &z, err);
+
+	if (r == 0)
+		r = dns_zone_fill(z, config, &at, SIZE_MAX, err);
+	if (r < 0)
+		return r;
+	*out = nd_take_ptr(&z);
+	return 0;
+}
+
+bool dns_zone_dismantle(struct dns_zone *z, size_t n)
+{
+	struct node *node = NULL;
+
+	for (; n > 0 && (node = nd_hash_next(z->nodes, &z->dismantled)); n--)
+		node_free(node);
+	return node;
+}
+
 void dns_zone_free(struct dns_zone *z)
 {
-	size_t pos = 0;
-	struct node *n;
-
 	if (!z)
 		return;
-	while (z->nodes && (n = nd_hash_next(z->nodes, &pos)))
-		node_free(n);
+	while (z->nodes && dns_zone_dismantle(z, SIZE_MAX))
+		;
 	while (z->oldest) {
 		struct lease *next = z->oldest->newer;
 
@@ -610,13 +641,16 @@ void dns_zone_lease_remove(struct dns_zone *z, const struct nd_ip *ip)
 	free(l);
 }
 
-int dns_zone_lease_copy(struct dns_zone *to, const struct dns_zone *from)
+int dns_zone_lease_copy(struct dns_zone *to, const struct dns_zone *from, size_t n)
 {
-	for (const struct lease *l = from->oldest; l; l = l->newer) {
+	const struct lease *l = to->copied ? to->copied->newer : from->oldest;
+
+	for (; l && n > 0; l = l->newer, n--) {
 		struct lease *copy = lease_new(to, &l->name, &l->ip, l->configured);
 
 		if (!copy || lease_show(to, copy) == DNS_LEASE_NO_MEMORY)
 			return -ENOMEM;
+		to->copied = l;
 	}
-	return 0;
+	return l != NULL;
 }

@@ -35,6 +35,16 @@ enum dns_zone_result {
  * memory runs out. */
 int dns_zone_new(const struct dns_config *config, struct dns_zone **out, struct nd_error *err);
 void dns_zone_free(struct dns_zone *z);		/* NULL is fine */
+
+/* The same in steps, between which the caller can do other work: tens of thousands of names take
+ * longer than queries may wait. begin() makes a zone that knows its domains only; each fill() adds
+ * up to n records, *at (first 0) counting what was added: 1 when there is more, 0 at the end. Each
+ * dismantle() frees up to n names of a zone that is no longer used: true when there are more; then
+ * comes dns_zone_free(). */
+int dns_zone_begin(const struct dns_config *config, struct dns_zone **out, struct nd_error *err);
+int dns_zone_fill(struct dns_zone *z, const struct dns_config *config, size_t *at, size_t n,
+		  struct nd_error *err);
+bool dns_zone_dismantle(struct dns_zone *z, size_t n);
 ND_DEFINE_AUTO(struct dns_zone *, dns_zone_free)
 
 /* name: in lower case. type DNS_TYPE_ANY finds any one set (RFC 8482 4.1). *rrset_out is valid
@@ -60,6 +70,7 @@ enum dns_lease_result dns_zone_lease_add(struct dns_zone *z, const char *name,
 					 const struct nd_ip *ip, bool configured);
 void dns_zone_lease_remove(struct dns_zone *z, const struct nd_ip *ip);
 
-/* Registers all leases of another zone in this one, oldest first; those that clash with its
- * records stay unregistered. 0 or -ENOMEM. */
-int dns_zone_lease_copy(struct dns_zone *to, const struct dns_zone *from);
+/* Registers the next n leases of another zone in this one, oldest first; those that clash with its
+ * records stay unregistered. 1: there are more, and from must not change until they are copied; 0:
+ * that was all; or -ENOMEM. */
+int dns_zone_lease_copy(struct dns_zone *to, const struct dns_zone *from, size_t n);
