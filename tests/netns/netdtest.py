@@ -305,6 +305,7 @@ class TestCase(unittest.TestCase):
         Guest.count = 0
         self.netd = Daemon()
         self.namespaces = []
+        self.addCleanup(self.clean_up)	# runs also when the rest of a setUp fails
         self.before = kernel_state()
 
     def guest(self, *args, **kw):
@@ -324,7 +325,7 @@ class TestCase(unittest.TestCase):
             sys.stderr.write("---- log of netd\n%s----\n" % self.last_log[-8000:])
         return result
 
-    def tearDown(self):
+    def clean_up(self):
         self.last_log = self.netd.log()
         if self.netd.process and self.netd.process.poll() is None:
             self.netd.kill()
