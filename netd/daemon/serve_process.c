@@ -205,7 +205,8 @@ static int child_start(const char *program, const char *lease_dir, int channel_f
 {
 	char *const argv[] = { (char *)program, (char *)lease_dir,
 			       nd_log_enabled(LOG_DEBUG) ? (char *)"--debug" : NULL, NULL };
-	char *const no_environment[] = { NULL };
+	/* Symbols are looked up while the spare waits, not during a start. */
+	char *const environment[] = { (char *)"LD_BIND_NOW=1", NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
@@ -231,7 +232,7 @@ static int child_start(const char *program, const char *lease_dir, int channel_f
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(&files, FD_CHANNEL + 1);
 	if (r == 0)
-		r = posix_spawn(pid_out, program, &files, &attr, argv, no_environment);
+		r = posix_spawn(pid_out, program, &files, &attr, argv, environment);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	return -r;

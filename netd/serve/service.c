@@ -522,6 +522,33 @@ void service_free(struct service *s)
 	free(s);
 }
 
+static void drop_send(void *ctx, const uint8_t *frame, size_t len)
+{
+}
+
+static void drop_event(void *ctx, enum dhcp4_event event, const struct dhcp4_lease_info *lease)
+{
+}
+
+void service_warm_up(void)
+{
+	struct dhcp_pool pool = { .lease_time_s = 1 };
+	const struct dhcp_config dhcp_config = { .enabled = true, .prefix_len = 24,
+						 .pools = &pool, .n_pools = 1 };
+	const struct dns_config dns_config = { .enabled = true };
+	const struct dhcp4_service_setup setup = {
+		.config = &dhcp_config, .hooks = { .send = drop_send, .event = drop_event },
+		.store_path = ":memory:", .boot_id = "", .wall_s = time(NULL),
+		.now_ms = dhcp_now_ms(),
+	};
+	ND_AUTO(dhcp4_service_free) struct dhcp4_service *dhcp = NULL;
+	ND_AUTO(dns_server_free) struct dns_server *dns = NULL;
+
+	/* When these fail, the real ones will say why. */
+	(void)dhcp4_service_new(&setup, &dhcp, NULL, NULL);
+	(void)dns_server_new("", &dns_config, FD_EPOLL, dns_now_ms(), &dns, NULL);
+}
+
 /* How long the loop may sleep; -1: until something comes. */
 static int sleep_ms(const struct service *s)
 {

@@ -29,5 +29,11 @@ int service_new(const struct service_setup *setup, struct service **out, struct 
 void service_free(struct service *s);
 ND_DEFINE_AUTO(struct service *, service_free)
 
+/*
+ * For a spare that has nothing to do: walks once through what a start walks through, with nothing
+ * in it, so that libraries are bound and their pages are there when START comes.
+ */
+void service_warm_up(void);
+
 /* Serves until netd says QUIT. */
 void service_run(struct service *s);
