@@ -140,6 +140,10 @@ static int run_command(struct ctl *ctl, char *const *words, size_t n)
 
 	if (!v)
 		return ctl_error("unknown command: '%s'", words[0]);
+	if (n == 2 && nd_streq(words[1], "--help")) {
+		verb_print_help(v);
+		return 0;
+	}
 	r = verb_args_parse(v, words + 1, n - 1, &args, text, sizeof(text));
 	if (r < 0) {
 		ctl_error("%s", text);

@@ -87,6 +87,8 @@ class Lifecycle(netdtest.TestCase):
                      ["net-define", "/nonexistent.xml"], ["net-autostart", "nope"]):
             ours, theirs = self.netd.ctl(*args, check=False), self.netd.virsh(*args, check=False)
             self.assertEqual((theirs.returncode, theirs.stderr), (ours.returncode, ours.stderr), args)
+        self.assertEqual(self.netd.virsh("net-start", "--help").returncode, 0)
+        self.assertIn("net-start <network>", self.netd.ctl("net-start", "--help").stdout)
         uuid = self.netd.ctl("net-uuid", "one").stdout.strip()
         self.assertEqual(self.netd.ctl("net-name", uuid).stdout.strip(), "one")
         listed = json.loads(self.netd.ctl("net-list", "--all", "--json").stdout)
