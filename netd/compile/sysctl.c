@@ -105,11 +105,29 @@ static bool leads_outside(const struct route_fact *route, const struct link_fact
 	return !(route->dst.len && (a[0] == 0xff || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80)));
 }
 
+/* Before any `forwarding`, also that of the bridge alone: turning one on makes the kernel drop all
+ * default routes that were learnt from advertisements, but for interfaces with accept_ra 2. */
+static int keep_routers(const struct compile_input *in, struct plan *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < in->facts->n_routes && r == 0; i++) {
+		const struct route_fact *route = &in->facts->routes[i];
+		const struct link_fact *link = link_of(in->facts, route->oif);
+
+		if (route->ra && leads_outside(route, link, in->def->bridge.name))
+			r = add(p, true, "2", "net/ipv6/conf/%s/accept_ra", link->name);
+	}
+	return r;
+}
+
 static int force_v6(const struct compile_input *in, struct plan *p)
 {
 	const char *bridge = in->def->bridge.name, *dev = uplink_dev(in->def);
-	int r = add(p, false, "1", "net/ipv6/conf/%s/forwarding", bridge);
+	int r = keep_routers(in, p);
 
+	if (r == 0)
+		r = add(p, false, "1", "net/ipv6/conf/%s/forwarding", bridge);
 	if (r == 0)
 		r = add(p, false, "1", "net/ipv6/conf/%s/force_forwarding", bridge);
 	if (r < 0 || (dev && !exists(in, dev)))
@@ -128,16 +146,8 @@ static int force_v6(const struct compile_input *in, struct plan *p)
 
 static int forward_all_v6(const struct compile_input *in, struct plan *p)
 {
-	int r = 0;
+	int r = keep_routers(in, p);
 
-	/* before the switch, which would drop these routes */
-	for (size_t i = 0; i < in->facts->n_routes && r == 0; i++) {
-		const struct route_fact *route = &in->facts->routes[i];
-		const struct link_fact *link = link_of(in->facts, route->oif);
-
-		if (route->ra && leads_outside(route, link, in->def->bridge.name))
-			r = add(p, true, "2", "net/ipv6/conf/%s/accept_ra", link->name);
-	}
 	return r < 0 ? r : add(p, true, "1", "net/ipv6/conf/all/forwarding");
 }
 
