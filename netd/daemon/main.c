@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -137,6 +138,18 @@ static int run(const struct daemon_options *opt, struct nd_error *err)
 	return r < 0 ? nd_error_sys(err, -r, "the event loop failed") : 0;
 }
 
+/* Two descriptors for each running network and one for each client: the soft limit that shells
+ * start with is for programs that use select(). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);	/* up to the hard limit: cannot fail */
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options opt = { .log_level = -1 };
@@ -151,6 +164,7 @@ int main(int argc, char **argv)
 		return r - 1;
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
 	/* sd-event takes them from a signalfd, and no thread may get them otherwise */
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);

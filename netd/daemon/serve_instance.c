@@ -264,17 +264,29 @@ static void on_lease_event(struct serve_instance *i, struct channel_message *m)
 		process_useless(i);
 }
 
+/* The server's own words, which go on to a client: as plain text. */
+static void text_read(struct rd *body, char *to, size_t size)
+{
+	size_t len = rd_left(body) < size ? rd_left(body) : size - 1;
+
+	rd_copy(body, to, len);
+	to[len] = '\0';
+	for (size_t k = 0; k < len; k++)
+		if (to[k] < ' ' || to[k] > '~')
+			to[k] = '?';
+}
+
 static void on_failed(struct serve_instance *i, struct channel_message *m)
 {
 	struct nd_error err = { 0 };
-	size_t len = rd_left(&m->body);
+	char text[512];
 
+	text_read(&m->body, text, sizeof(text));
 	if (m->serial != i->awaited) {
-		nd_log(LOG_WARNING, i->name, "the server refused a message: %.*s", (int)len,
-		       (const char *)m->body.at);
+		nd_log(LOG_WARNING, i->name, "the server refused a message: %s", text);
 		return;
 	}
-	nd_error_set(&err, ND_ERR_INTERNAL, "%.*s", (int)len, (const char *)m->body.at);
+	nd_error_set(&err, ND_ERR_INTERNAL, "%s", text);
 	if (i->state == STARTING) {
 		process_bury(i);
 		step_failed(i, &err);

@@ -18,7 +18,10 @@
 #include "netd/base/log.h"
 #include "netd/serve/fds.h"
 
-#define MESSAGES_PER_TURN 64
+/* A server that was taken over may talk without end: so many messages at a time, so often. */
+#define MESSAGES_PER_TURN 16
+#define TURNS_INTERVAL_US 100000
+#define TURNS_PER_INTERVAL 200
 
 struct serve_process {
 	pid_t pid;
@@ -170,6 +173,9 @@ static int process_watch(struct serve_process *p, struct nd_error *err)
 		return nd_error_sys(err, errno, "cannot watch netd-serve (pid %d)", p->pid);
 	r = sd_event_add_io(p->event, &p->channel_source, channel_fd(p->channel), EPOLLIN,
 			    on_channel, p);
+	if (r >= 0)
+		r = sd_event_source_set_ratelimit(p->channel_source, TURNS_INTERVAL_US,
+						  TURNS_PER_INTERVAL);
 	if (r >= 0)
 		r = sd_event_add_io(p->event, &p->pidfd_source, p->pidfd, EPOLLIN, on_pidfd, p);
 	/* What it said last is read before its end is noticed. */

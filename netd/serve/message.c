@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netd/serve/message.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,15 @@ void serve_lease_encode(const struct serve_lease *l, struct wr *w)
 	wr_u32(w, l->iaid);
 }
 
+/* What goes on to lists, terminals and JSON must not be a surprise there. */
+static bool is_host_name(const char *name)
+{
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr("-._", *name))
+			return false;
+	return true;
+}
+
 int serve_lease_decode(struct rd *r, struct serve_lease *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -88,7 +98,7 @@ int serve_lease_decode(struct rd *r, struct serve_lease *out)
 	out->client_id_len = rd_u8(r);
 	rd_copy(r, out->client_id, out->client_id_len);
 	out->iaid = rd_u32(r);
-	if (out->prefix_len > nd_ip_bits(&out->ip))
+	if (out->prefix_len > nd_ip_bits(&out->ip) || !is_host_name(out->hostname))
 		r->bad = true;
 	return r->bad ? -EBADMSG : 0;
 }

@@ -113,10 +113,17 @@ static int limits_set(struct nd_error *err)
 		{ RLIMIT_RTPRIO, 0 },
 	};
 
-	for (size_t i = 0; i < ND_COUNT(limits); i++)
-		if (setrlimit(limits[i].what, &(struct rlimit){ limits[i].max, limits[i].max }) < 0)
+	for (size_t i = 0; i < ND_COUNT(limits); i++) {
+		struct rlimit now;
+		rlim_t max = limits[i].max;
+
+		/* Only downwards: to raise a limit takes a capability that netd need not have. */
+		if (getrlimit(limits[i].what, &now) == 0 && now.rlim_max < max)
+			max = now.rlim_max;
+		if (setrlimit(limits[i].what, &(struct rlimit){ max, max }) < 0)
 			return nd_error_sys(err, errno, "cannot set resource limit %d",
 					    limits[i].what);
+	}
 	return 0;
 }
 

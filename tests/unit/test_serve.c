@@ -168,6 +168,24 @@ START_TEST(a_lease_and_an_event_survive_the_wire)
 }
 END_TEST
 
+START_TEST(a_host_name_that_would_upset_a_terminal_is_refused)
+{
+	static const char *const names[] = { "a b", "a\nb", "\x1b[2J", "a\"", "\xff" };
+
+	for (size_t i = 0; i < ND_COUNT(names); i++) {
+		struct serve_lease l = { .ip = ip("192.168.7.10"), .prefix_len = 24 }, back;
+		uint8_t bytes[SERVE_LEASE_MAX_BYTES];
+		struct wr w = wr_init(bytes, sizeof(bytes));
+		struct rd r;
+
+		strcpy(l.hostname, names[i]);
+		serve_lease_encode(&l, &w);
+		r = rd_init(bytes, wr_len(&w));
+		ck_assert_int_eq(serve_lease_decode(&r, &back), -EBADMSG);
+	}
+}
+END_TEST
+
 START_TEST(the_longest_lease_fits_its_bound)
 {
 	struct serve_lease l = { .ip = ip("fd00::1"), .client_id_len = 255 };
@@ -409,6 +427,7 @@ int main(void)
 	tcase_add_test(tc, a_cut_configuration_is_refused_at_every_length);
 	tcase_add_test(tc, each_change_makes_configurations_differ);
 	tcase_add_test(tc, a_lease_and_an_event_survive_the_wire);
+	tcase_add_test(tc, a_host_name_that_would_upset_a_terminal_is_refused);
 	tcase_add_test(tc, the_longest_lease_fits_its_bound);
 	tcase_add_test(tc, a_long_message_arrives_whole_while_the_socket_is_often_full);
 	tcase_add_test(tc, descriptors_arrive_only_where_they_are_asked_for);
