@@ -4,7 +4,7 @@
  * Sessions are watched by an epoll descriptor of the server's own, which is one source of the
  * daemon's loop: with thousands of busy clients a turn of the loop stays cheap. A client that
  * waits for each reply is served as soon as its call arrives; those that have more than one call
- * waiting take turns behind it, one call each.
+ * waiting take turns behind it, one call each, for a bounded time.
  */
 #include "netd/rpc/server.h"
 
@@ -12,16 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
 #include "netd/rpc/protocol.h"
 #include "netd/rpc/session.h"
 
-#define EVENTS_PER_TURN 64
-#define BACKLOG_PER_TURN 32
+#define EVENTS_PER_TURN 256
+/* How many calls a client that is alone may make in a turn. */
+#define CALLS_ALONE 32
+/* How long a turn works on calls of clients that have many. */
+#define BACKLOG_US 1000
 #define ACCEPTS_PER_TURN 16
 #define TICK_US 1000000u
 /* A client that has not opened its connection for so long gives way to a new one. */
@@ -35,9 +40,25 @@ uint64_t rpc_server_now_us(struct rpc_server *srv)
 	return now;
 }
 
+/*
+ * An event counter among the sessions' sockets stays readable while there is something to do. (A
+ * deferred source of sd-event would stand before all others of the daemon's loop for as long as it
+ * is on.)
+ */
 void rpc_server_want_turn(struct rpc_server *srv)
 {
-	(void)sd_event_source_set_enabled(srv->again, SD_EVENT_ON);
+	uint64_t one = 1;
+
+	if (!srv->turn_wanted)
+		srv->turn_wanted = write(srv->wake_fd, &one, sizeof(one)) == sizeof(one);
+}
+
+static void turn_is_over(struct rpc_server *srv)
+{
+	uint64_t count;
+
+	if (srv->turn_wanted && TAILQ_EMPTY(&srv->backlog) && TAILQ_EMPTY(&srv->dead))
+		srv->turn_wanted = read(srv->wake_fd, &count, sizeof(count)) != sizeof(count);
 }
 
 static void reap(struct rpc_server *srv)
@@ -52,37 +73,46 @@ static void reap(struct rpc_server *srv)
 	}
 }
 
+static uint64_t clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void work_on_backlog(struct rpc_server *srv)
+{
+	uint64_t end_us = clock_us() + BACKLOG_US;
+	struct rpc_session *s;
+
+	while ((s = TAILQ_FIRST(&srv->backlog))) {
+		TAILQ_REMOVE(&srv->backlog, s, backlog_entry);
+		s->in_backlog = false;
+		rpc_session_work(s, 1);		/* goes to the end of the line if it has more */
+		if (clock_us() >= end_us)
+			return;
+	}
+}
+
 static void turn(struct rpc_server *srv)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	int n = epoll_wait(srv->epoll_fd, events, EVENTS_PER_TURN, 0);
-	unsigned budget = TAILQ_EMPTY(&srv->backlog) ? BACKLOG_PER_TURN : 1;
+	unsigned budget = n == 1 ? CALLS_ALONE : 1;
 
 	for (int i = 0; i < n; i++) {
 		struct rpc_session *s = events[i].data.ptr;
 
-		if (!s->dead)
+		if (s && !s->dead)
 			rpc_session_handle_events(s, events[i].events, budget);
 	}
-	for (int i = 0; i < BACKLOG_PER_TURN && !TAILQ_EMPTY(&srv->backlog); i++) {
-		struct rpc_session *s = TAILQ_FIRST(&srv->backlog);
-
-		TAILQ_REMOVE(&srv->backlog, s, backlog_entry);
-		s->in_backlog = false;
-		rpc_session_work(s, 1);		/* goes to the end of the line if it has more */
-	}
+	work_on_backlog(srv);
 	reap(srv);
-	(void)sd_event_source_set_enabled(srv->again, TAILQ_EMPTY(&srv->backlog) ? SD_EVENT_OFF
-					  : SD_EVENT_ON);
+	turn_is_over(srv);
 }
 
 static int handle_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	turn(arg);
-	return 0;
-}
-
-static int handle_again(sd_event_source *source, void *arg)
 {
 	turn(arg);
 	return 0;
@@ -115,6 +145,25 @@ void rpc_server_want_tick(struct rpc_server *srv)
 	(void)sd_event_source_set_enabled(srv->tick, SD_EVENT_ONESHOT);
 }
 
+static int watch(struct rpc_server *srv)
+{
+	struct epoll_event wake = { .events = EPOLLIN };
+	int r;
+
+	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	srv->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (srv->epoll_fd < 0 || srv->wake_fd < 0 ||
+	    epoll_ctl(srv->epoll_fd, EPOLL_CTL_ADD, srv->wake_fd, &wake) < 0)
+		return -errno;
+	r = sd_event_add_io(srv->opt.event, &srv->io, srv->epoll_fd, EPOLLIN, handle_io, srv);
+	if (r >= 0)
+		r = sd_event_add_time(srv->opt.event, &srv->tick, CLOCK_MONOTONIC, 0, TICK_US / 10,
+				      handle_tick, srv);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(srv->tick, SD_EVENT_OFF);
+	return r;
+}
+
 int rpc_server_new(const struct rpc_server_options *opt, struct rpc_server **out,
 		   struct nd_error *err)
 {
@@ -129,24 +178,12 @@ int rpc_server_new(const struct rpc_server_options *opt, struct rpc_server **out
 	TAILQ_INIT(&srv->backlog);
 	TAILQ_INIT(&srv->dead);
 	srv->scratch = malloc(RPC_SCRATCH_SIZE);
-	srv->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (srv->epoll_fd < 0 || !srv->scratch) {
-		r = nd_error_sys(err, srv->scratch ? errno : ENOMEM, "cannot watch clients");
-		rpc_server_free(srv);
-		return r;
-	}
-	r = sd_event_add_io(opt->event, &srv->io, srv->epoll_fd, EPOLLIN, handle_io, srv);
-	if (r >= 0)
-		r = sd_event_add_defer(opt->event, &srv->again, handle_again, srv);
-	if (r >= 0)
-		r = sd_event_add_time(opt->event, &srv->tick, CLOCK_MONOTONIC, 0, TICK_US / 10,
-				      handle_tick, srv);
+	srv->epoll_fd = srv->wake_fd = -1;
+	r = srv->scratch ? watch(srv) : -ENOMEM;
 	if (r < 0) {
 		rpc_server_free(srv);
 		return nd_error_sys(err, -r, "cannot watch clients");
 	}
-	(void)sd_event_source_set_enabled(srv->again, SD_EVENT_OFF);
-	(void)sd_event_source_set_enabled(srv->tick, SD_EVENT_OFF);
 	*out = srv;
 	return 0;
 }
@@ -174,10 +211,11 @@ void rpc_server_free(struct rpc_server *srv)
 		rpc_session_kill(s, "the daemon stops");
 	reap(srv);
 	sd_event_source_disable_unref(srv->io);
-	sd_event_source_disable_unref(srv->again);
 	sd_event_source_disable_unref(srv->tick);
 	if (srv->epoll_fd >= 0)
 		close(srv->epoll_fd);
+	if (srv->wake_fd >= 0)
+		close(srv->wake_fd);
 	rpc_buffer_free(&srv->encode);
 	free(srv->scratch);
 	free(srv);

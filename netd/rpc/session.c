@@ -419,6 +419,13 @@ void rpc_session_continue(struct rpc_session *s)
 	watch(s);
 }
 
+static bool has_several_calls(const struct rpc_session *s)
+{
+	size_t first = head_len(s, s->in_at);
+
+	return first && s->in_scanned > s->in_at + first;
+}
+
 void rpc_session_handle_events(struct rpc_session *s, uint32_t events, unsigned budget)
 {
 	if (events & EPOLLIN && wants_bytes(s))
@@ -428,7 +435,8 @@ void rpc_session_handle_events(struct rpc_session *s, uint32_t events, unsigned 
 		rpc_session_kill(s, "the client is gone");
 	if (s->dead)
 		return;
-	if (s->in_backlog)
+	/* With others waiting, one that has several calls takes its turn behind those with one. */
+	if (s->in_backlog || (budget == 1 && has_several_calls(s)))
 		budget = 0;
 	rpc_session_work(s, budget);
 }

@@ -54,9 +54,9 @@ struct rpc_session {
 
 struct rpc_server {
 	struct rpc_server_options opt;
-	int epoll_fd;
-	sd_event_source *io, *again, *tick;
-	bool tick_on;
+	int epoll_fd, wake_fd;
+	sd_event_source *io, *tick;
+	bool tick_on, turn_wanted;
 	TAILQ_HEAD(, rpc_listener) listeners;
 	struct rpc_session_list sessions, backlog, dead;
 	unsigned n_sessions, n_waiting;		/* waiting: not open yet */
@@ -80,6 +80,7 @@ struct rpc_session *rpc_session_new(struct rpc_server *srv, int fd, bool read_on
 void rpc_session_free(struct rpc_session *s);
 /* Marks it dead and closes its socket; why is for the log. */
 void rpc_session_kill(struct rpc_session *s, const char *why);
+/* budget: how many calls it may make now; 1 means that other clients wait as well. */
 void rpc_session_handle_events(struct rpc_session *s, uint32_t events, unsigned budget);
 /* Takes up to budget calls that have arrived. */
 void rpc_session_work(struct rpc_session *s, unsigned budget);
