@@ -5,6 +5,8 @@
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
 
+#define STRANGERS_PER_S 100
+
 static bool client_is_ours(const struct dns_answerer *a, const struct nd_ip *client)
 {
 	for (size_t i = 0; i < a->n_subnets; i++)
@@ -132,6 +134,16 @@ static enum dns_outcome answer_forward(struct dns_answerer *a, uint8_t *packet, 
 	return DNS_REPLY;
 }
 
+/* A wrong set-up deserves an answer that says so; a flood of forged addresses none. */
+static bool stranger_may_know(struct dns_answerer *a, uint64_t now_ms)
+{
+	if (now_ms / 1000 != a->strangers_s) {
+		a->strangers_s = now_ms / 1000;
+		a->n_strangers = 0;
+	}
+	return a->n_strangers++ < STRANGERS_PER_S;
+}
+
 static void log_query(const struct dns_answerer *a, const struct dns_query *q,
 		      const struct dns_asker *asker, const char *what)
 {
@@ -177,8 +189,10 @@ enum dns_outcome dns_answer(struct dns_answerer *a, uint8_t *packet, size_t *len
 		return DNS_SILENCE;
 	}
 	if (!client_is_ours(a, &asker->client)) {
-		/* No longer than the query: there is nothing to amplify. */
 		a->counters->refused_source++;
+		if (!stranger_may_know(a, now_ms))
+			return DNS_SILENCE;
+		/* No longer than the query: there is nothing to amplify. */
 		q.edns = false;
 		*len = refuse(a, packet, &q, asker, DNS_REFUSED);
 		return DNS_REPLY;

@@ -43,6 +43,8 @@ struct dns_answerer {
 	struct nd_prefix *subnets;	/* masked; who may ask */
 	size_t n_subnets;
 	struct dns_counters *counters;
+	uint64_t strangers_s;		/* in this second, */
+	unsigned n_strangers;		/* so many from outside the subnets were told no */
 };
 
 enum dns_outcome {

@@ -2,6 +2,7 @@
 #include "dns/server.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,8 @@
 #include "dns/answer.h"
 #include "dns/forwarder.h"
 #include "dns/loop.h"
+#include "dns/quota.h"
+#include "dns/random.h"
 #include "dns/tcp.h"
 #include "netd/base/log.h"
 
@@ -22,6 +25,7 @@ struct udp_socket {
 	struct dns_watch watch;
 	struct dns_server *server;
 	struct udp_socket *next;
+	struct dns_queue queue;
 };
 
 /* One recvmmsg() and sendmmsg() at a time: replies are made where the queries came in. */
@@ -45,6 +49,8 @@ struct dns_server {
 	struct dns_forwarder *forwarder;
 	struct dns_tcp *tcp;
 	struct udp_socket *udp;
+	struct dns_random random;
+	struct dns_quota quota;
 	uint64_t now_ms;	/* of the present or last call */
 	struct batch *batch;
 	uint8_t scratch[DNS_MESSAGE_MAX];
@@ -106,6 +112,10 @@ static size_t handle_datagram(struct udp_socket *u, struct batch *b, int i, uint
 		asker.address.v6 = b->from[i].v6;
 	}
 	s->counters.queries_udp++;
+	if (!dns_quota_take(&s->quota, &asker.client, now_ms)) {
+		s->counters.dropped_share++;
+		return 0;
+	}
 	if (m->msg_flags & MSG_TRUNC) {
 		s->counters.malformed++;
 		return 0;
@@ -130,6 +140,18 @@ static void batch_send(struct udp_socket *u, struct batch *b, unsigned n)
 	}
 }
 
+/* After a full batch: is there a flood behind it? */
+static void queue_look(struct udp_socket *u, bool full, uint64_t now_ms)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (full && getsockopt(u->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return;		/* Linux before 4.12: no quota, then */
+	if (full || u->queue.deep_since_ms)
+		dns_quota_look(&u->server->quota, &u->queue, info[SK_MEMINFO_RMEM_ALLOC], now_ms);
+}
+
 /* False when the socket had less than a whole batch. */
 static bool batch_handle(struct udp_socket *u, uint64_t now_ms)
 {
@@ -150,6 +172,7 @@ static bool batch_handle(struct udp_socket *u, uint64_t now_ms)
 	}
 	if (n_out)
 		batch_send(u, b, n_out);
+	queue_look(u, n == BATCH, now_ms);
 	return n == BATCH;
 }
 
@@ -231,6 +254,7 @@ int dns_server_new(const char *network, const struct dns_config *config, int epo
 		return nd_error_nomem(err);
 	s->now_ms = now_ms;
 	s->loop.epoll_fd = epoll_fd;
+	s->quota.random = &s->random;
 	s->network = strdup(network);
 	s->cache = dns_cache_new(CACHE_BYTES);
 	s->batch = calloc(1, sizeof(*s->batch));

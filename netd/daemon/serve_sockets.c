@@ -17,7 +17,7 @@
 
 #define DNS_PORT 53
 #define PACKET_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while the server waits for a CPU */
-#define UDP_BUFFER_BYTES (1024 * 1024)
+#define UDP_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while others have the CPU */
 #define TCP_BACKLOG 32
 
 /* UDP over IPv4 to port 67, first fragment, for this host or for all. */

@@ -372,6 +372,12 @@ START_TEST(clients_outside_the_subnets_are_refused)
 	ask(c, 2, "www.example", DNS_TYPE_A);
 	got_reply(c, 2, DNS_REFUSED);
 	ck_assert_uint_eq(counters().refused_source, 2);
+	/* A flood of forged addresses is not answered without end. */
+	for (int i = 0; i < 200; i++)
+		ask(c, 3, "web.lan", DNS_TYPE_A);
+	for (int i = 0; i < 98; i++)
+		got_reply(c, 3, DNS_REFUSED);
+	got_nothing(c);
 	close(c);
 }
 END_TEST

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* quota.h -- who is still answered when queries come faster than they can be answered
+ *
+ * All guests share a socket's queue: one that floods it fills it, and the others' queries are lost
+ * or wait behind its own. Answering is what takes time, reading little: so while the server is
+ * pressed each client gets so many answers in each few milliseconds, what is over that is read and
+ * dropped, and the queue stays short.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dns/random.h"
+#include "netd/base/addr.h"
+
+struct dns_quota {
+	struct dns_random *random;	/* borrowed */
+	uint64_t pressed_until_ms;
+	uint64_t tick, seed;
+	unsigned n_clients, allowed;	/* in this tick: seen so far; answers for each */
+	uint16_t used[256];		/* by the address' hash, which is another one in each tick */
+};
+
+/* A socket's queue, looked at whenever a full batch came from it. */
+struct dns_queue {
+	uint64_t deep_since_ms;		/* 0: it is not */
+};
+
+/* queued_bytes: what the kernel has charged to the socket's receive queue. A queue that stays
+ * deep while it is worked on is a flood; one that is deep for once is a burst. */
+void dns_quota_look(struct dns_quota *q, struct dns_queue *queue, uint64_t queued_bytes,
+		    uint64_t now_ms);
+
+/* False: the query is over its client's quota. Always true while the server is not pressed. */
+bool dns_quota_take(struct dns_quota *q, const struct nd_ip *client, uint64_t now_ms);
