@@ -4,12 +4,18 @@
 import os
 import re
 import signal
+import socket
 import statistics
+import struct
 import time
+import uuid
 
 import netdtest
 import servetest
 from netdtest import sh, wait_for
+
+
+MAGIC, HELLO, QUIT = 0x6e647376, 1, 2
 
 
 def pss_kib(pid):
@@ -101,6 +107,54 @@ class Life(servetest.ServeTestCase):
         self.network()
         wait_for("another process", lambda: self.server_pids() and
                  not set(pids) & set(self.server_pids()))
+        self.guest("br7").udhcpc()
+
+    def impostor(self, uid, version):
+        """Something that listens in a server's place; a pipe tells what it was told."""
+        told, tell = os.pipe()
+        path = "%s/run/%s.sock" % (self.netd.root, servetest.UUID % 1)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(path)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if uid:
+                    os.setuid(uid)
+                listener.listen()
+                os.write(tell, b"\0\0")
+                peer, _ = listener.accept()
+                hello = struct.pack(">H5s16sQQ", 5, b"9.9.9", uuid.UUID(servetest.UUID % 1).bytes, 0, 0)
+                peer.send(struct.pack(">IHHIIII", MAGIC, version, HELLO, 0, len(hello), 0, 0) + hello)
+                os.write(tell, peer.recv(65536)[6:8] or b"hu")
+            finally:
+                os._exit(0)
+        listener.close()
+        os.close(tell)
+        os.read(told, 2)	# listens
+        return pid, told
+
+    def prepare_impostor(self):
+        self.bridge()
+        self.network()
+        self.harness.send("stop " + servetest.UUID % 1)
+        self.harness.kill()
+
+    def test_a_server_of_another_build_is_told_to_go_and_replaced(self):
+        self.prepare_impostor()
+        pid, told = self.impostor(900000, 77)
+        self.harness.start()
+        self.network()
+        self.assertEqual(os.read(told, 2), struct.pack(">H", QUIT))
+        os.waitpid(pid, 0)
+        self.guest("br7").udhcpc()
+
+    def test_an_impostor_is_not_adopted(self):
+        self.prepare_impostor()
+        pid, told = self.impostor(0, 1)
+        self.harness.start()
+        self.network()
+        self.assertIn(os.read(told, 2), (b"hu", b""))	# hung up, nothing said
+        os.waitpid(pid, 0)
         self.guest("br7").udhcpc()
 
     def test_strays_are_ended(self):
