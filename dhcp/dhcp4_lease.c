@@ -290,8 +290,8 @@ void lease_info(const struct lease *l, struct dhcp4_lease_info *out)
 	};
 }
 
-bool lease_store(struct dhcp4_leases *t, struct lease *l, enum lease_row_state state,
-		 const struct labels *labels, uint64_t ticket)
+static struct lease_row lease_row(const struct lease *l, enum lease_row_state state,
+				  const struct labels *labels)
 {
 	struct lease_row row = {
 		.address = l->address,
@@ -308,10 +308,46 @@ bool lease_store(struct dhcp4_leases *t, struct lease *l, enum lease_row_state s
 		memcpy(row.client_id, labels->client_id, labels->client_id_len);
 	if (labels->name)
 		memcpy(row.hostname, labels->name, strlen(labels->name) + 1);
+	return row;
+}
+
+bool lease_store(struct dhcp4_leases *t, struct lease *l, enum lease_row_state state,
+		 const struct labels *labels, uint64_t ticket)
+{
+	struct lease_row row = lease_row(l, state, labels);
+
 	if (!t->hooks.store(t->hooks.ctx, &row, ticket))
 		return false;
 	l->stored = state != LEASE_ROW_GONE;
 	return true;
+}
+
+void dhcp4_leases_rows(struct dhcp4_leases *t, void (*put)(void *arg, const struct lease_row *row),
+		       void *arg)
+{
+	struct lease_row row;
+	struct lease *l;
+
+	for (size_t pos = 0; (l = nd_hash_next(t->by_address, &pos));) {
+		enum dhcp4_lease_state state = l->state;
+		bool before = state == DHCP4_LEASE_PENDING || state == DHCP4_LEASE_OFFERED;
+
+		/* What is on the way is not there yet. */
+		if (before)
+			state = l->before;
+		l->stored = state == DHCP4_LEASE_BOUND || state == DHCP4_LEASE_PAST ||
+			state == DHCP4_LEASE_DECLINED;
+		if (!l->stored)
+			continue;
+		row = lease_row(l, state == DHCP4_LEASE_BOUND ? LEASE_ROW_BOUND :
+				state == DHCP4_LEASE_PAST ? LEASE_ROW_RELEASED :
+				LEASE_ROW_DECLINED, &l->is);
+		if (before) {
+			row.start_ms = l->before_start_ms;
+			row.expires_ms = l->before_expires_ms;
+		}
+		put(arg, &row);
+	}
 }
 
 void lease_event(struct dhcp4_leases *t, const struct lease *l, enum dhcp4_event event)

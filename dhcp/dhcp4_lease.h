@@ -158,6 +158,10 @@ void dhcp4_leases_tick(struct dhcp4_leases *t, uint64_t now_ms);
 uint32_t dhcp4_lease_time_s(const struct dhcp4_leases *t, const struct dhcp4_who *who,
 			    struct in_addr address);
 
+/* Hands over a row for everything that the store should have, for a store that lost it. */
+void dhcp4_leases_rows(struct dhcp4_leases *t, void (*put)(void *arg, const struct lease_row *row),
+		       void *arg);
+
 /* Calls each for every bound lease, in no order. */
 void dhcp4_leases_each(const struct dhcp4_leases *t,
 		       void (*each)(void *ctx, const struct dhcp4_lease_info *lease), void *ctx);

@@ -24,6 +24,8 @@ struct dhcp4_service {
 	struct dhcp4_service_hooks hooks;
 	struct waiting_list waiting;	/* in the order of the store's puts */
 	uint64_t now_ms;		/* of the call that is running */
+	int64_t wall_ms;		/* wall clock minus boot clock, when the service was made */
+	bool damaged;			/* the store said so */
 	struct dhcp4_reply reply;
 };
 
@@ -88,6 +90,7 @@ int dhcp4_service_new(const struct dhcp4_service_setup *setup, struct dhcp4_serv
 		return nd_error_nomem(err);
 	STAILQ_INIT(&s->waiting);
 	hooks.event = tell_event;
+	s->wall_ms = setup->wall_s * 1000 - (int64_t)setup->now_ms;
 	s->server = dhcp4_server_new(setup->config, &setup->mac, &hooks);
 	if (!s->server)
 		return nd_error_nomem(err);
@@ -163,6 +166,7 @@ static void stored(void *ctx, uint64_t ticket, int error)
 	struct waiting *w = STAILQ_FIRST(&s->waiting);
 	bool bound = dhcp4_server_settle(s->server, ticket, error == 0, s->now_ms);
 
+	s->damaged |= error == -EUCLEAN;
 	if (!w || w->ticket != ticket)
 		return;
 	STAILQ_REMOVE_HEAD(&s->waiting, link);
@@ -171,11 +175,35 @@ static void stored(void *ctx, uint64_t ticket, int error)
 	free(w);
 }
 
+static void hand_rows(void *ctx, lease_store_putter put, void *arg)
+{
+	struct dhcp4_service *s = ctx;
+
+	dhcp4_leases_rows(dhcp4_server_leases(s->server), put, arg);
+}
+
+/* Memory has every lease that was acknowledged: a damaged database is no loss. */
+static void rebuild(struct dhcp4_service *s)
+{
+	struct lease_store_report report;
+	struct nd_error err = { 0 };
+	int r = lease_store_rebuild(s->store, s->now_ms,
+				    ((int64_t)s->now_ms + s->wall_ms) / 1000, hand_rows, s, &report,
+				    &err);
+
+	lease_store_drain(s->store, stored, s);	/* what failed with the old one */
+	s->damaged = false;
+	if (s->hooks.rebuilt)
+		s->hooks.rebuilt(s->hooks.ctx, &report, r < 0 ? &err : NULL);
+}
+
 void dhcp4_service_drain(struct dhcp4_service *s, uint64_t now_ms)
 {
 	s->now_ms = now_ms;
 	if (s->store)
 		lease_store_drain(s->store, stored, s);
+	if (s->damaged)
+		rebuild(s);
 }
 
 uint64_t dhcp4_service_next_ms(const struct dhcp4_service *s)

@@ -23,6 +23,10 @@ struct dhcp4_service_hooks {
 	void (*send)(void *ctx, const uint8_t *frame, size_t len);
 	/* For DNS and for netd: names follow leases. */
 	void (*event)(void *ctx, enum dhcp4_event event, const struct dhcp4_lease_info *lease);
+	/* The database was found damaged at work: it was set aside and written anew from memory. err:
+	 * why that failed (no lease is given or renewed from then on), NULL when it did not. */
+	void (*rebuilt)(void *ctx, const struct lease_store_report *report,
+			const struct nd_error *err);
 };
 
 struct dhcp4_service_setup {

@@ -22,17 +22,19 @@ struct lease_db {
 };
 
 /*
- * EXCLUSIVE before WAL: the log's index then lives on the heap instead of in a shared -shm file.
- * FULL: a commit is on disk when it returns. The log is never truncated: on a full disk it can be
- * written again, so that known leases are renewed when new ones are refused (see take_room()).
+ * locking_mode=EXCLUSIVE comes before these, and before anything that reads the file: the log's
+ * index then lives on the heap instead of in a shared -shm file. FULL: a commit is on disk when it
+ * returns. The log is never truncated: on a full disk it can be written again, so that known
+ * leases are renewed when new ones are refused (see take_room()).
  */
-static const char setup_sql[] =
-	"PRAGMA locking_mode=EXCLUSIVE;"
-	"PRAGMA journal_mode=WAL;"
-	"PRAGMA temp_store=MEMORY;"
-	"PRAGMA mmap_size=0;"
-	"PRAGMA cache_size=-128;"
-	"PRAGMA wal_autocheckpoint=512;";
+#define SETUP_SQL \
+	"PRAGMA journal_mode=WAL;" \
+	"PRAGMA temp_store=MEMORY;" \
+	"PRAGMA mmap_size=0;" \
+	"PRAGMA cache_size=-128;" \
+	"PRAGMA wal_autocheckpoint=512;"
+
+static const char setup_sql[] = SETUP_SQL, durable_sql[] = "PRAGMA synchronous=FULL;" SETUP_SQL;
 
 static const char schema_sql[] =
 	"BEGIN IMMEDIATE;"
@@ -120,15 +122,19 @@ static int64_t query_int(struct lease_db *db, const char *text)
 
 static int set_up(struct lease_db *db, bool durable, struct nd_error *err)
 {
-	int rc, chunk = CHUNK_BYTES;
+	int rc, chunk = CHUNK_BYTES, persist = 1;
 	int64_t version;
 
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
 	sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
-	rc = sqlite3_exec(db->sql, durable ? "PRAGMA synchronous=FULL" :
-			  "PRAGMA synchronous=OFF", NULL, NULL, NULL);
+	/* A server's log outlives it: on a disk that is full by then there would be none. */
+	if (durable)
+		sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+	rc = sqlite3_exec(db->sql, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+	if (rc == SQLITE_OK && !durable)
+		rc = sqlite3_exec(db->sql, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db->sql, setup_sql, NULL, NULL, NULL);
+		rc = sqlite3_exec(db->sql, durable ? durable_sql : setup_sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "cannot open the lease database", err);
 	version = query_int(db, "PRAGMA user_version");

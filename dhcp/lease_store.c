@@ -28,7 +28,8 @@ struct entry {
 STAILQ_HEAD(entry_list, entry);
 
 struct lease_store {
-	struct lease_db *db;		/* the thread's, once it runs */
+	char *path, *boot_id;
+	struct lease_db *db;		/* the thread's, while it runs */
 	int event_fd;
 	pthread_t thread;
 	bool running;
@@ -130,53 +131,66 @@ static int move_aside(const char *path, const char *suffix, const char *aside)
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
-/* Sets the damaged database aside, makes a new one, fills it with what can be read. */
-static int rebuild(const struct lease_store_setup *setup, struct lease_db **db,
-		   struct lease_store_report *report, struct nd_error *err)
+/* Renames the database and its log; the new name in aside, its last part in the report. */
+static int set_aside(const char *path, int64_t wall_s, char aside[4096],
+		     struct lease_store_report *report, struct nd_error *err)
 {
-	char aside[4096];
 	const char *base;
 	int r;
 
 	report->damaged = true;
-	lease_db_close(*db);
-	*db = NULL;
-	if ((size_t)snprintf(aside, sizeof(aside), "%s.damaged-%lld", setup->path,
-			     (long long)setup->wall_s) >= sizeof(aside))
-		return nd_error_sys(err, ENAMETOOLONG, "%s", setup->path);
-	r = move_aside(setup->path, "", aside);
+	if (snprintf(aside, 4096, "%s.damaged-%lld", path, (long long)wall_s) >= 4096)
+		return nd_error_sys(err, ENAMETOOLONG, "%s", path);
+	r = move_aside(path, "", aside);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot set the damaged lease database '%s' aside",
-				    setup->path);
-	r = move_aside(setup->path, "-wal", aside);
+				    path);
+	r = move_aside(path, "-wal", aside);
 	if (r < 0 && r != -ENOENT)
 		return nd_error_sys(err, -r, "cannot set the damaged lease log '%s-wal' aside",
-				    setup->path);
+				    path);
 	base = strrchr(aside, '/') ? strrchr(aside, '/') + 1 : aside;
 	snprintf(report->aside, sizeof(report->aside), "%.*s", (int)sizeof(report->aside) - 1, base);
-	r = lease_db_open(setup->path, true, db, err);
-	if (r < 0)
-		return r;
-	r = lease_db_set_clock(*db, setup->boot_id ? setup->boot_id : "", setup->boottime_ms,
-			       setup->wall_s, err);
-	if (r < 0)
-		return r;
-	lease_salvage(aside, *db);
-	return lease_db_load(*db, setup->load, setup->ctx, &report->rows, err);
+	return 0;
 }
 
-static int open_and_load(const struct lease_store_setup *setup, struct lease_db **db,
+/* Opens or makes the database and settles its clock. */
+static int open_db(const char *path, const char *boot_id, uint64_t boottime_ms, int64_t wall_s,
+		   struct lease_db **db, struct nd_error *err)
+{
+	int r = lease_db_open(path, true, db, err);
+
+	return r < 0 ? r : lease_db_set_clock(*db, boot_id, boottime_ms, wall_s, err);
+}
+
+/* Sets the damaged database aside, makes a new one, fills it with what can be read. */
+static int salvage(struct lease_store *s, const struct lease_store_setup *setup,
+		   struct lease_store_report *report, struct nd_error *err)
+{
+	char aside[4096];
+	int r;
+
+	lease_db_close(s->db);
+	s->db = NULL;
+	r = set_aside(s->path, setup->wall_s, aside, report, err);
+	if (r == 0)
+		r = open_db(s->path, s->boot_id, setup->boottime_ms, setup->wall_s, &s->db, err);
+	if (r < 0)
+		return r;
+	lease_salvage(aside, s->db);
+	return lease_db_load(s->db, setup->load, setup->ctx, &report->rows, err);
+}
+
+static int open_and_load(struct lease_store *s, const struct lease_store_setup *setup,
 			 struct lease_store_report *report, struct nd_error *err)
 {
-	int r = lease_db_open(setup->path, true, db, &report->why);
+	int r = open_db(s->path, s->boot_id, setup->boottime_ms, setup->wall_s, &s->db,
+			&report->why);
 
 	if (r == 0)
-		r = lease_db_set_clock(*db, setup->boot_id ? setup->boot_id : "",
-				       setup->boottime_ms, setup->wall_s, &report->why);
-	if (r == 0)
-		r = lease_db_load(*db, setup->load, setup->ctx, &report->rows, &report->why);
+		r = lease_db_load(s->db, setup->load, setup->ctx, &report->rows, &report->why);
 	if (r == -EUCLEAN)
-		return rebuild(setup, db, report, err);
+		return salvage(s, setup, report, err);
 	if (r < 0 && err)
 		*err = report->why;
 	return r;
@@ -220,7 +234,11 @@ int lease_store_open(const struct lease_store_setup *setup, struct lease_store *
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->event_fd < 0)
 		return nd_error_sys(err, errno, "cannot make an eventfd");
-	r = open_and_load(setup, &s->db, report, err);
+	s->path = strdup(setup->path);
+	s->boot_id = strdup(setup->boot_id ? setup->boot_id : "");
+	if (!s->path || !s->boot_id)
+		return nd_error_nomem(err);
+	r = open_and_load(s, setup, report, err);
 	if (r < 0)
 		return r;
 	r = start_thread(s, err);
@@ -240,17 +258,25 @@ static void free_list(struct entry_list *list)
 	}
 }
 
+/* The thread writes what is queued and ends. */
+static void stop_thread(struct lease_store *s)
+{
+	if (!s->running)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	s->running = false;
+	s->stop = false;
+}
+
 void lease_store_close(struct lease_store *s)
 {
 	if (!s)
 		return;
-	if (s->running) {
-		pthread_mutex_lock(&s->lock);
-		s->stop = true;
-		pthread_cond_signal(&s->wake);
-		pthread_mutex_unlock(&s->lock);
-		pthread_join(s->thread, NULL);
-	}
+	stop_thread(s);
 	lease_db_close(s->db);
 	free_list(&s->queued);
 	free_list(&s->done);
@@ -258,7 +284,54 @@ void lease_store_close(struct lease_store *s)
 		close(s->event_fd);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
+	free(s->path);
+	free(s->boot_id);
 	free(s);
+}
+
+struct filling {
+	struct lease_db *db;
+	size_t rows;
+	int error;
+};
+
+static void fill_one(void *arg, const struct lease_row *row)
+{
+	struct filling *f = arg;
+
+	if (f->error == 0)
+		f->error = lease_db_put(f->db, row);
+	f->rows++;
+}
+
+int lease_store_rebuild(struct lease_store *s, uint64_t boottime_ms, int64_t wall_s,
+			void (*fill)(void *ctx, lease_store_putter put, void *arg), void *ctx,
+			struct lease_store_report *report, struct nd_error *err)
+{
+	struct filling f = { 0 };
+	char aside[4096];
+	int r;
+
+	memset(report, 0, sizeof(*report));
+	stop_thread(s);
+	lease_db_close(s->db);
+	s->db = NULL;
+	nd_error_set(&report->why, ND_ERR_OPERATION_FAILED, "a lease could not be written");
+	r = set_aside(s->path, wall_s, aside, report, err);
+	if (r == 0)
+		r = open_db(s->path, s->boot_id, boottime_ms, wall_s, &s->db, err);
+	if (r < 0)
+		return r;
+	f.db = s->db;
+	f.error = lease_db_begin(s->db);
+	fill(ctx, fill_one, &f);
+	r = f.error < 0 ? f.error : lease_db_commit(s->db);
+	if (r < 0) {
+		lease_db_rollback(s->db);
+		return nd_error_sys(err, -r, "cannot fill the new lease database '%s'", s->path);
+	}
+	report->rows = f.rows;
+	return start_thread(s, err);
 }
 
 /* --- the caller's side --- */
@@ -269,6 +342,8 @@ int lease_store_put(struct lease_store *s, const struct lease_row *row, uint64_t
 
 	if (s->n_pending >= QUEUE_MAX)
 		return -ENOBUFS;
+	if (!s->running)
+		return -EIO;
 	e = malloc(sizeof(*e));
 	if (!e)
 		return -ENOMEM;

@@ -97,9 +97,19 @@ int lease_store_put(struct lease_store *s, const struct lease_row *row, uint64_t
 int lease_store_fd(const struct lease_store *s);
 
 /* Calls done for each finished ticket in the order of the puts. error: 0 once the row is on disk,
- * else -errno (-ENOSPC: disk full). */
+ * else -errno (-ENOSPC: disk full; -EUCLEAN: the database is damaged, see lease_store_rebuild()). */
 void lease_store_drain(struct lease_store *s,
 		       void (*done)(void *ctx, uint64_t ticket, int error), void *ctx);
+
+/*
+ * Sets the database aside, as lease_store_open() does with a damaged one, and makes a new one of
+ * the rows that fill hands to put. For a caller that has been told -EUCLEAN and has all rows in
+ * memory. Blocks until that is on disk; the eventfd stays. When it fails, every put will.
+ */
+typedef void (*lease_store_putter)(void *arg, const struct lease_row *row);
+int lease_store_rebuild(struct lease_store *s, uint64_t boottime_ms, int64_t wall_s,
+			void (*fill)(void *ctx, lease_store_putter put, void *arg), void *ctx,
+			struct lease_store_report *report, struct nd_error *err);
 
 /* Rows queued and not yet drained. */
 size_t lease_store_pending(const struct lease_store *s);

@@ -209,6 +209,19 @@ static void on_lease(void *ctx, enum dhcp4_event event, const struct dhcp4_lease
 
 /* --- what netd asks --- */
 
+static void on_store_rebuilt(void *ctx, const struct lease_store_report *report,
+			     const struct nd_error *err)
+{
+	struct service *s = ctx;
+
+	if (err)
+		nd_log(LOG_ERR, s->config->network, "the lease database is damaged, and no lease "
+		       "is given any more: %s", err->text);
+	else
+		nd_log(LOG_ERR, s->config->network, "the lease database was damaged: written anew "
+		       "with %zu leases, the old file kept as '%s'", report->rows, report->aside);
+}
+
 static void tell_reservation(void *ctx, const struct dhcp_reservation *r, const char *why)
 {
 	struct service *s = ctx;
@@ -450,7 +463,8 @@ static int dhcp_start(struct service *s, const struct service_setup *setup, stru
 	const struct dhcp4_service_setup dhcp = {
 		.config = &s->config->dhcp, .mac = s->config->mac,
 		.ports = s->config->ports, .n_ports = s->config->n_ports,
-		.hooks = { .ctx = s, .send = on_dhcp_send, .event = on_lease },
+		.hooks = { .ctx = s, .send = on_dhcp_send, .event = on_lease,
+			   .rebuilt = on_store_rebuilt },
 		.store_path = LEASE_STORE_FILE, .boot_id = setup->boot_id,
 		.wall_s = time(NULL), .now_ms = dhcp_now_ms(),
 	};

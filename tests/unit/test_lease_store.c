@@ -169,6 +169,22 @@ START_TEST(rows_are_replaced_and_deleted_in_order)
 }
 END_TEST
 
+START_TEST(no_memory_is_shared_with_other_processes)
+{
+	struct lease_row row = row_of(1);
+	struct stat st;
+	char shm[160];
+
+	snprintf(shm, sizeof(shm), "%s-shm", path);
+	ck_assert_int_eq(lease_store_create(path, NULL), 0);
+	for (int round = 0; round < 2; round++) {
+		reopen();
+		ck_assert_int_eq(put(&row), 0);
+		ck_assert_int_lt(stat(shm, &st), 0);
+	}
+}
+END_TEST
+
 START_TEST(full_queue_says_so)
 {
 	struct lease_row row = row_of(1);
@@ -289,8 +305,11 @@ START_TEST(what_was_done_is_there_after_kill_9)
 }
 END_TEST
 
+/* A database of n rows, all of them moved from the log to their place. */
 static void fill(unsigned n)
 {
+	char log[160];
+
 	reopen();
 	for (unsigned i = 0; i < n; i++) {
 		struct lease_row row = row_of(i);
@@ -302,6 +321,8 @@ static void fill(unsigned n)
 	settle();
 	lease_store_close(store);
 	store = NULL;
+	snprintf(log, sizeof(log), "%s-wal", path);
+	ck_assert_int_eq(unlink(log), 0);
 }
 
 static void damage(long at, size_t len, int with)
@@ -399,6 +420,44 @@ START_TEST(any_damage_leaves_a_store_that_works)
 }
 END_TEST
 
+static void hand_three(void *ctx, lease_store_putter hand, void *arg)
+{
+	for (unsigned i = 1; i <= 3; i++) {
+		struct lease_row row = row_of(i);
+
+		hand(arg, &row);
+	}
+}
+
+START_TEST(database_damaged_at_work_is_written_anew)
+{
+	struct lease_store_report rebuilt;
+	struct lease_row row;
+	int r = 0, fd;
+
+	fill(4000);
+	reopen();
+	fd = lease_store_fd(store);
+	damage(4096, 4096 * 60, 0xee);
+	for (unsigned i = 0; i < 4000 && r == 0; i += 37) {
+		row = row_of(i);
+		r = put(&row);
+	}
+	ck_assert_int_eq(r, -EUCLEAN);
+	ck_assert_int_eq(lease_store_rebuild(store, BOOT_MS + 1000, WALL_S + 1, hand_three, NULL,
+					     &rebuilt, NULL), 0);
+	ck_assert_uint_eq(rebuilt.rows, 3);
+	ck_assert_str_eq(rebuilt.aside, "leases.db.damaged-1800000001");
+	ck_assert_int_eq(lease_store_fd(store), fd);
+	row = row_of(4);
+	ck_assert_int_eq(put(&row), 0);
+	reopen();
+	ck_assert(!report.damaged);
+	ck_assert_uint_eq(n_loaded, 4);
+	ck_assert_uint_eq(find(3)->expires_ms, BOOT_MS + 3600000);
+}
+END_TEST
+
 /* Fills the disk until not a byte goes on it. */
 static void fill_disk(void)
 {
@@ -440,10 +499,16 @@ static _Noreturn void on_full_disk(void)
 		if (put(&row) != 0)
 			_exit(4);
 	}
+	/* Also by a server that starts on the full disk. */
 	reopen();
-	for (unsigned i = 0; i < 50; i++)
+	for (unsigned i = 0; i < 50; i++) {
 		if (!find(i) || find(i)->expires_ms != BOOT_MS + 4600000)
 			_exit(5);
+		row = row_of(i);
+		row.expires_ms += 2000000;
+		if (put(&row) != 0)
+			_exit(6);
+	}
 	_exit(0);
 }
 
@@ -472,6 +537,7 @@ static Suite *suite(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, a_row_comes_back_as_it_was);
 	tcase_add_test(c, rows_are_replaced_and_deleted_in_order);
+	tcase_add_test(c, no_memory_is_shared_with_other_processes);
 	tcase_add_test(c, full_queue_says_so);
 	tcase_add_test(c, create_leaves_what_is_there_alone);
 	tcase_add_test(c, setting_the_wall_clock_changes_no_lease);
@@ -483,6 +549,7 @@ static Suite *suite(void)
 	tcase_add_test(c, truncated_database_is_rebuilt);
 	tcase_add_test(c, file_that_is_no_database_is_set_aside);
 	tcase_add_test(c, any_damage_leaves_a_store_that_works);
+	tcase_add_test(c, database_damaged_at_work_is_written_anew);
 	tcase_add_test(c, full_disk_refuses_new_leases_and_keeps_the_old);
 	suite_add_tcase(s, c);
 	return s;
