@@ -14,6 +14,7 @@
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/rpc/api_names.h"
 #include "netd/rpc/frame.h"
 #include "netd/rpc/netd.h"
 #include "netd/rpc/protocol.h"
@@ -156,7 +157,7 @@ static const struct rpc_method toy_methods[] = {
 	{ LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RPC_DOMAIN_DOMAIN, RPC_READ_ONLY },
 };
 static const struct rpc_program toy_lv = {
-	LV_PROGRAM, LV_VERSION, toy_methods, ND_COUNT(toy_methods),
+	LV_PROGRAM, LV_VERSION, toy_methods, ND_COUNT(toy_methods), rpc_api_name,
 };
 static const struct rpc_method toy_netd_methods[] = {
 	{ NETD_PROC_NETWORK_PLUG, "netdNetworkPlug", RPC_DOMAIN_NETWORK, 0,
@@ -711,6 +712,30 @@ START_TEST(a_call_without_handler_is_not_supported)
 }
 END_TEST
 
+START_TEST(a_call_that_libvirt_has_and_netd_has_not_is_named)
+{
+	static const struct { int32_t proc; const char *api; } some[] = {
+		{ 16, "virDomainGetInfo" }, { 65, "virDomainInterfaceStats" },
+		{ 212, "virDomainGetState" }, { 273, "virConnectListAllDomains" },
+		{ 281, "virConnectListAllStoragePools" }, { 353, "virDomainInterfaceAddresses" },
+		{ 426, "virDomainGetMessages" }, { 443, "virDomainFDAssociate" },
+	};
+	struct fixture f = { 0 };
+	char text[128];
+
+	fixture_start(&f);
+	for (size_t i = 0; i < ND_COUNT(some); i++) {
+		struct rpc_header h = call_header(some[i].proc, 5);
+
+		send_message(&f, &h, NULL, NULL);
+		snprintf(text, sizeof(text), "this function is not supported by the connection "
+			 "driver: %s", some[i].api);
+		expect_error(&f, &h, 3, 20, text);
+	}
+	fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(a_result_without_encoding_becomes_an_error)
 {
 	struct rpc_header h = call_header(LV_PROC_CONNECT_GET_URI, 5);
@@ -1100,6 +1125,7 @@ int main(void)
 		calls_before_authentication_are_refused,
 		calls_before_open_are_refused,
 		a_call_without_handler_is_not_supported,
+		a_call_that_libvirt_has_and_netd_has_not_is_named,
 		a_result_without_encoding_becomes_an_error,
 		a_read_only_session_changes_nothing,
 		a_peer_outside_the_group_is_told_so,
