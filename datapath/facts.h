@@ -15,6 +15,9 @@ struct link_fact {
 	struct nd_mac mac;
 	uint32_t mtu_bytes, group;
 	bool up;
+	/* The kernel listens to router advertisements here as long as it does not forward. Not
+	 * looked up for links that lead to no router: ports, TAPs, netd's own. */
+	bool accepts_ra;
 };
 
 struct addr_fact {
@@ -35,6 +38,7 @@ struct host_facts {
 	size_t n_addrs;
 	struct route_fact *routes;		/* main table */
 	size_t n_routes;
+	bool default_accepts_ra;		/* as accepts_ra, for links to come */
 	bool has_force_forwarding;		/* net.ipv6.conf.*.force_forwarding (Linux 6.17) */
 	bool has_ipv6;
 };

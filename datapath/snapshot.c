@@ -537,10 +537,28 @@ const struct plan *datapath_snapshot_nft(const struct datapath_snapshot *s)
 	return s->nft;
 }
 
+static bool accepts_ra(const struct datapath *dp, const char *conf)
+{
+	char path[128], value[SYSCTL_VALUE_MAX];
+
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/accept_ra", conf);
+	return sysctl_read(dp->sysctls, path, value) == 0 && !nd_streq(value, "0");
+}
+
+static bool may_be_uplink(const struct link_fact *link)
+{
+	return !link->master && !nd_streq(link->kind, "tun") && !nd_streq(link->name, "lo") &&
+	       strncmp(link->alias, "netd:", 5) != 0;
+}
+
 static void add_sysctl_facts(const struct datapath *dp, struct host_facts *f)
 {
 	char value[SYSCTL_VALUE_MAX];
 
+	for (size_t i = 0; i < f->n_links; i++)
+		f->links[i].accepts_ra = may_be_uplink(&f->links[i]) &&
+					 accepts_ra(dp, f->links[i].name);
+	f->default_accepts_ra = accepts_ra(dp, "default");
 	f->has_ipv6 = sysctl_read(dp->sysctls, "net/ipv6/conf/all/disable_ipv6", value) == 0;
 	f->has_force_forwarding =
 		sysctl_read(dp->sysctls, "net/ipv6/conf/all/force_forwarding", value) == 0;

@@ -42,6 +42,9 @@ int compile_collisions(const struct net_def *def, const struct host_facts *facts
 int compile_plan(const struct compile_input *in, struct plan **out, struct nd_error *err);
 int compile_serve(const struct compile_input *in, struct serve_config **out, struct nd_error *err);
 
+/* The plan depends on whether there is such an uplink, or a route by it. */
+bool compile_uses_uplink(const struct net_def *def, const char *ifname);
+
 /* The live document: the definition as libvirt shows it while active (nat port range...). */
 struct net_def *compile_live_def(const struct net_def *def);
 

@@ -6,10 +6,10 @@
  * come back by any, so it is the switch for all.
  *
  * IPv6 forwards only if the switch for all is on, which makes the host stop listening to router
- * advertisements and drop the default route that it learnt from one, unless accept_ra is 2. From
- * Linux 6.17 on there is force_forwarding for one interface, which leaves the rest of the host as
- * it is. The bridge gets its own `forwarding` too: it makes the host a router there (the R flag
- * of neighbour advertisements, without which guests drop a default route by RFC 4861 7.2.5).
+ * advertisements, unless accept_ra is 2. From Linux 6.17 on there is force_forwarding for one
+ * interface, which leaves the others as they are. The bridge gets its own `forwarding` too:
+ * it makes the host a router there (the R flag of neighbour advertisements, without which guests
+ * drop a default route by RFC 4861 7.2.5).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -105,9 +105,9 @@ static bool leads_outside(const struct route_fact *route, const struct link_fact
 	return !(route->dst.len && (a[0] == 0xff || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80)));
 }
 
-/* Before any `forwarding`, also that of the bridge alone: turning one on makes the kernel drop all
- * default routes that were learnt from advertisements, but for interfaces with accept_ra 2. */
-static int keep_routers(const struct compile_input *in, struct plan *p)
+/* Turning `forwarding` on anywhere, for one interface too, drops the default routes that the kernel
+ * learnt, except where accept_ra is 2. A route made by a program (accept_ra is 0 there) stays. */
+static int keep_learnt_routes(const struct compile_input *in, struct plan *p)
 {
 	int r = 0;
 
@@ -115,16 +115,34 @@ static int keep_routers(const struct compile_input *in, struct plan *p)
 		const struct route_fact *route = &in->facts->routes[i];
 		const struct link_fact *link = link_of(in->facts, route->oif);
 
-		if (route->ra && leads_outside(route, link, in->def->bridge.name))
+		if (route->ra && leads_outside(route, link, in->def->bridge.name) &&
+		    link->accepts_ra)
 			r = add(p, true, "2", "net/ipv6/conf/%s/accept_ra", link->name);
 	}
 	return r;
 }
 
+/* The switch for all stops all interfaces from listening: also those where no router has spoken
+ * yet, and those to come. */
+static int forward_all_v6(const struct compile_input *in, struct plan *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < in->facts->n_links && r == 0; i++) {
+		const struct link_fact *link = &in->facts->links[i];
+
+		if (link->accepts_ra && !nd_streq(link->name, in->def->bridge.name))
+			r = add(p, true, "2", "net/ipv6/conf/%s/accept_ra", link->name);
+	}
+	if (r == 0 && in->facts->default_accepts_ra)
+		r = add(p, true, "2", "net/ipv6/conf/default/accept_ra");
+	return r < 0 ? r : add(p, true, "1", "net/ipv6/conf/all/forwarding");
+}
+
 static int force_v6(const struct compile_input *in, struct plan *p)
 {
 	const char *bridge = in->def->bridge.name, *dev = uplink_dev(in->def);
-	int r = keep_routers(in, p);
+	int r = keep_learnt_routes(in, p);
 
 	if (r == 0)
 		r = add(p, false, "1", "net/ipv6/conf/%s/forwarding", bridge);
@@ -144,13 +162,6 @@ static int force_v6(const struct compile_input *in, struct plan *p)
 	return r;
 }
 
-static int forward_all_v6(const struct compile_input *in, struct plan *p)
-{
-	int r = keep_routers(in, p);
-
-	return r < 0 ? r : add(p, true, "1", "net/ipv6/conf/all/forwarding");
-}
-
 int compile_sysctls(const struct compile_input *in, struct plan *p)
 {
 	const struct net_def *def = in->def;
@@ -168,4 +179,13 @@ int compile_sysctls(const struct compile_input *in, struct plan *p)
 	if (r < 0 || !has_family(def, AF_INET6) || !in->facts->has_ipv6)
 		return r;
 	return in->facts->has_force_forwarding ? force_v6(in, p) : forward_all_v6(in, p);
+}
+
+bool compile_uses_uplink(const struct net_def *def, const char *ifname)
+{
+	const char *dev = uplink_dev(def);
+
+	if (!forward_mode_is_l3(def->forward.mode) || is_isolated(def))
+		return false;
+	return dev ? nd_streq(dev, ifname) : has_family(def, AF_INET6);
 }

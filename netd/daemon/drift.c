@@ -11,6 +11,7 @@
 #include "netd/base/array.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/compile/compile.h"
 #include "netd/daemon/reconcile.h"
 
 #define LOOK_EVERY_US (25 * 1000000ULL)
@@ -159,6 +160,32 @@ static void on_other(struct drift *w, bool removed, const struct link_info *link
 		reconcile_check(w->netd, was);
 }
 
+static bool has_sysctl_of(const struct plan *plan, const char *ifname)
+{
+	char v4[64], v6[64];
+
+	snprintf(v4, sizeof(v4), "net/ipv4/conf/%s/", ifname);
+	snprintf(v6, sizeof(v6), "net/ipv6/conf/%s/", ifname);
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->items[i].kind == PLAN_SYSCTL &&
+		    (strncmp(plan->items[i].sysctl.path, v4, strlen(v4)) == 0 ||
+		     strncmp(plan->items[i].sysctl.path, v6, strlen(v6)) == 0))
+			return true;
+	return false;
+}
+
+/* A forward device has appeared, or a way out: netd may be up before the host's network is. */
+static void on_uplink(struct drift *w, const char *ifname, bool by_route)
+{
+	struct network *net;
+
+	for (size_t pos = 0; (net = registry_next(&w->netd->networks, &pos));)
+		if (net->live && net->applied && compile_uses_uplink(net->live, ifname) &&
+		    (by_route || net->live->forward.n_interfaces) &&
+		    !has_sysctl_of(net->applied, ifname))
+			reconcile_check(w->netd, net);
+}
+
 static void on_link(void *arg, bool removed, const struct link_info *link)
 {
 	struct drift *w = arg;
@@ -169,6 +196,8 @@ static void on_link(void *arg, bool removed, const struct link_info *link)
 		on_bridge(w, net, removed, link);
 		return;
 	}
+	if (!removed && !link->fact.master)
+		on_uplink(w, link->fact.name, false);
 	net = by_port(w, link->fact.name, &port);
 	if (!net)
 		on_other(w, removed, link);
@@ -198,7 +227,11 @@ static void on_route(void *arg, bool removed, const struct kernel_route *route)
 {
 	struct drift *w = arg;
 	struct network *net = removed ? by_ifindex(w, route->oif) : NULL;
+	char ifname[IFNAMSIZ];
 
+	if (!removed && route->dst.addr.family == AF_INET6 && route->dst.len == 0 &&
+	    if_indextoname((unsigned)route->oif, ifname))
+		on_uplink(w, ifname, true);
 	for (size_t i = 0; net && net->applied && i < net->applied->n; i++) {
 		const struct plan_item *item = &net->applied->items[i];
 

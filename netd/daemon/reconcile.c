@@ -285,6 +285,32 @@ static void log_repairs(const struct network *net, const struct plan_diff *diff)
 		nd_log(LOG_WARNING, net->name, "... and %zu more", diff->n - REPAIR_LINES);
 }
 
+/* What the plan has, and what the last one had that this one has not any more: an uplink that went
+ * away, a resolver that was replaced. */
+static int check_scope(struct check *k, struct plan **out, struct nd_error *err)
+{
+	const struct plan *applied = k->change.op.net->applied;
+	ND_AUTO(plan_free) struct plan *scope = plan_copy(k->change.plan);
+	ND_AUTO(plan_diff_free) struct plan_diff *d = NULL;
+
+	if (!scope || (applied && plan_diff(applied, k->change.plan, &d) < 0))
+		return nd_error_nomem(err);
+	for (size_t i = 0; d && i < d->n; i++) {
+		struct plan_item *item;
+
+		/* bridges of other names are found by their alias, ports by what is on the bridge */
+		if (d->steps[i].op != PLAN_REMOVE || d->steps[i].was.kind == PLAN_BRIDGE ||
+		    d->steps[i].was.kind == PLAN_PORT)
+			continue;
+		item = plan_add(scope, d->steps[i].was.kind);
+		if (!item)
+			return nd_error_nomem(err);
+		*item = d->steps[i].was;
+	}
+	*out = nd_take_ptr(&scope);
+	return 0;
+}
+
 /* Worker. */
 static int check_repair(struct operation *op, struct nd_error *err)
 {
@@ -292,12 +318,15 @@ static int check_repair(struct operation *op, struct nd_error *err)
 	struct change *c = &k->change;
 	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
 	char owner[ND_UUID_STRLEN];
+	ND_AUTO(plan_free) struct plan *scope = NULL;
 	int r = c->plan ? 0 : check_compile(k, err);
 
 	nd_uuid_format(&op->net->uuid, owner);
 	if (r == 0)
-		r = k->round ? datapath_snapshot_read(k->round->snapshot, c->plan, owner, &k->actual, err)
-			     : datapath_read(c->netd->datapath, c->plan, owner, &k->actual, err);
+		r = check_scope(k, &scope, err);
+	if (r == 0)
+		r = k->round ? datapath_snapshot_read(k->round->snapshot, scope, owner, &k->actual, err)
+			     : datapath_read(c->netd->datapath, scope, owner, &k->actual, err);
 	if (r == 0 && (plan_diff(k->actual, c->plan, &diff) < 0 || put_back(k, diff) < 0))
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)

@@ -101,6 +101,7 @@ static struct host_facts *host(bool force_forwarding)
 	add_link(f, "eth0", "", "");
 	add_link(f, "eth1", "", "");
 	add_link(f, "virbr9", "bridge", "netd:00000000-0000-4000-8000-000000000009");
+	f->links[1].accepts_ra = f->links[2].accepts_ra = true;
 	add_addr(f, 1, "127.0.0.1", 8);
 	add_addr(f, 2, "203.0.113.5", 24);
 	add_addr(f, 2, "2001:db8:aa::5", 64);
@@ -167,16 +168,34 @@ START_TEST(every_mode_has_the_plan_in_its_file)
 }
 END_TEST
 
-START_TEST(without_force_forwarding_learnt_default_routes_are_kept_first)
+START_TEST(without_force_forwarding_the_host_goes_on_listening_to_routers)
 {
 	ND_AUTO(host_facts_free) struct host_facts *facts = host(false);
 	ND_AUTO(net_def_free) struct net_def *def = load("plan-nat-v6-routed.xml");
 	struct compile_input in = input(def, facts);
-	ND_AUTO(free) char *got = plan_text(&in);
+	ND_AUTO(free) char *got = NULL;
 
+	facts->default_accepts_ra = true;
+	got = plan_text(&in);
 	ck_assert_msg(strstr(got, "sysctl net/ipv6/conf/eth0/accept_ra=2 shared\n"
+				  "sysctl net/ipv6/conf/eth1/accept_ra=2 shared\n"
+				  "sysctl net/ipv6/conf/default/accept_ra=2 shared\n"
 				  "sysctl net/ipv6/conf/all/forwarding=1 shared\n"), "%s", got);
 	ck_assert_ptr_null(strstr(got, "force_forwarding"));
+}
+END_TEST
+
+START_TEST(routes_that_a_program_learnt_are_left_to_it)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
+	ND_AUTO(net_def_free) struct net_def *def = load("plan-nat-v6-routed.xml");
+	struct compile_input in = input(def, facts);
+	ND_AUTO(free) char *got = NULL;
+
+	facts->links[1].accepts_ra = false;
+	got = plan_text(&in);
+	ck_assert_ptr_null(strstr(got, "eth0/accept_ra"));
+	ck_assert_ptr_nonnull(strstr(got, "eth0/force_forwarding=1"));
 }
 END_TEST
 
@@ -512,7 +531,8 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, every_mode_has_the_plan_in_its_file);
-	tcase_add_test(t, without_force_forwarding_learnt_default_routes_are_kept_first);
+	tcase_add_test(t, without_force_forwarding_the_host_goes_on_listening_to_routers);
+	tcase_add_test(t, routes_that_a_program_learnt_are_left_to_it);
 	tcase_add_test(t, without_ipv6_in_the_kernel_its_sysctls_are_left_out);
 	tcase_add_test(t, a_forward_device_that_is_not_there_has_no_sysctls_yet);
 	tcase_add_test(t, stp_runs_only_with_a_foreign_port_and_with_a_delay_that_it_takes);
