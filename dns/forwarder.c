@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dns/forwarder.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #define LATE_MS 150			/* without an answer, when another upstream has answered */
 #define FAILURES_MAX 2			/* then it is asked last ... */
 #define PROBE_MS 3000			/* ... and tried beside the others now and then */
+#define PEAK_MIN 256			/* questions at a time that take memory worth giving back */
 
 /* Of questions and those who wait for them, and of questions under way. */
 static const struct dns_fair_limits limits = {
@@ -75,7 +77,8 @@ struct dns_forwarder {
 	struct dns_fair *fair;
 	struct dns_timers timers;
 	struct nd_hash *questions;	/* by key */
-	uint8_t body[DNS_MESSAGE_MAX];
+	size_t peak;			/* most questions since memory was last given back */
+	uint8_t *body;			/* DNS_MESSAGE_MAX bytes: the answer at hand */
 };
 
 struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache *cache,
@@ -93,7 +96,8 @@ struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache 
 	f->exchanges = dns_exchanges_new(loop, counters);
 	f->fair = dns_fair_new(&limits);
 	f->questions = nd_hash_new();
-	if (!f->exchanges || !f->fair || !f->questions) {
+	f->body = malloc(DNS_MESSAGE_MAX);	/* not cleared, so that it takes no memory yet */
+	if (!f->body || !f->exchanges || !f->fair || !f->questions) {
 		dns_forwarder_free(f);
 		return NULL;
 	}
@@ -145,6 +149,7 @@ void dns_forwarder_free(struct dns_forwarder *f)
 	dns_timers_fini(&f->timers);
 	dns_routes_free(f->routes);
 	nd_hash_free(f->questions);
+	free(f->body);
 	free(f->own);
 	free(f);
 }
@@ -381,7 +386,7 @@ static void attempt_answered(struct question *q, struct attempt *a, const uint8_
 			     size_t len, uint64_t now_ms)
 {
 	struct dns_forwarder *f = q->owner;
-	struct wr w = wr_init(f->body, sizeof(f->body));
+	struct wr w = wr_init(f->body, DNS_MESSAGE_MAX);
 	struct dns_response response;
 
 	if (dns_response_decode(packet, len, &q->asked, &w, &response) < 0) {
@@ -524,6 +529,19 @@ enum dns_ask_result dns_forwarder_ask(struct dns_forwarder *f, const struct dns_
 	return DNS_ASK_UNDER_WAY;
 }
 
+/* A flood is over: what it took goes back to the system. */
+static void memory_rest(struct dns_forwarder *f)
+{
+	size_t n = nd_hash_count(f->questions);
+
+	if (n > f->peak)
+		f->peak = n;
+	if (n || f->peak < PEAK_MIN)
+		return;
+	f->peak = 0;
+	(void)malloc_trim(0);	/* nothing to give back is fine */
+}
+
 void dns_forwarder_run(struct dns_forwarder *f, uint64_t now_ms)
 {
 	struct dns_timer *t;
@@ -546,6 +564,7 @@ void dns_forwarder_run(struct dns_forwarder *f, uint64_t now_ms)
 			break;
 		question_try(q, now_ms);
 	}
+	memory_rest(f);
 }
 
 uint64_t dns_forwarder_next_ms(const struct dns_forwarder *f)

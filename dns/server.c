@@ -53,7 +53,7 @@ struct dns_server {
 	struct dns_quota quota;
 	uint64_t now_ms;	/* of the present or last call */
 	struct batch *batch;
-	uint8_t scratch[DNS_MESSAGE_MAX];
+	uint8_t *scratch;	/* DNS_MESSAGE_MAX bytes: replies over TCP, late replies */
 };
 
 static bool is_udp_channel(const struct dns_asker *asker)
@@ -82,8 +82,13 @@ static void forward_done(void *context, const struct dns_waiter *w, const struct
 		s->counters.send_failed++;
 }
 
-static void batch_init(struct batch *b)
+/* The packets stay untouched: what no burst has needed yet is no memory yet. */
+static struct batch *batch_new(void)
 {
+	struct batch *b = malloc(sizeof(*b));
+
+	if (!b)
+		return NULL;
 	for (int i = 0; i < BATCH; i++) {
 		b->in_at[i] = (struct iovec){ b->packets[i], DNS_UDP_MAX };
 		b->in[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i],
@@ -91,6 +96,7 @@ static void batch_init(struct batch *b)
 						    .msg_iov = &b->in_at[i], .msg_iovlen = 1 };
 		b->out[i].msg_hdr = (struct msghdr){ .msg_iov = &b->out_at[i], .msg_iovlen = 1 };
 	}
+	return b;
 }
 
 /* The length of the reply that stands in the query's place now, or 0. */
@@ -257,14 +263,14 @@ int dns_server_new(const char *network, const struct dns_config *config, int epo
 	s->quota.random = &s->random;
 	s->network = strdup(network);
 	s->cache = dns_cache_new(CACHE_BYTES);
-	s->batch = calloc(1, sizeof(*s->batch));
+	s->batch = batch_new();
+	s->scratch = malloc(DNS_MESSAGE_MAX);	/* not cleared: as in batch_new() */
 	s->tcp = dns_tcp_new(&s->loop, &s->answerer, s->scratch);
-	if (!s->network || !s->cache || !s->batch || !s->tcp)
+	if (!s->network || !s->cache || !s->batch || !s->scratch || !s->tcp)
 		return nd_error_nomem(err);
 	s->forwarder = dns_forwarder_new(&s->loop, s->cache, &s->counters, forward_done, s);
 	if (!s->forwarder)
 		return nd_error_nomem(err);
-	batch_init(s->batch);
 	s->answerer = (struct dns_answerer){ .network = s->network, .cache = s->cache,
 					     .forwarder = s->forwarder, .counters = &s->counters };
 	r = dns_server_configure(s, config, now_ms, err);
@@ -291,6 +297,7 @@ void dns_server_free(struct dns_server *s)
 	dns_zone_free(s->answerer.zone);
 	free(s->answerer.subnets);
 	free(s->batch);
+	free(s->scratch);
 	free(s->network);
 	free(s);
 }
