@@ -39,6 +39,7 @@ struct service {
 	struct intake *intake;
 	struct share *share;
 	uint64_t busy_at_ms;		/* when frames last came */
+	struct nd_log_limit reservation_lines;
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -228,8 +229,8 @@ static void tell_reservation(void *ctx, const struct dhcp_reservation *r, const 
 	struct nd_ip ip = nd_ip_from4(r->address);
 	char buf[ND_IP_STRLEN];
 
-	nd_log(LOG_WARNING, s->config->network, "the DHCP reservation of %s has no effect: %s",
-	       nd_ip_format(&ip, buf), why);
+	nd_log_limited(&s->reservation_lines, LOG_WARNING, s->config->network,
+		       "the DHCP reservation of %s has no effect: %s", nd_ip_format(&ip, buf), why);
 }
 
 /* What is in force stays in force when this fails. */
@@ -500,6 +501,7 @@ int service_new(const struct service_setup *setup, struct service **out, struct 
 	s->channel = setup->channel;
 	s->packet = setup->packet;
 	s->netd_uid = setup->netd_uid;
+	s->reservation_lines = (struct nd_log_limit){ .interval_s = 60, .burst = 20 };
 	s->intake = intake_new();
 	s->share = share_new();
 	r = dns_start(s, setup, err);

@@ -193,6 +193,33 @@ class Life(servetest.ServeTestCase):
         self.assertFalse([f for f in fds if f.startswith("/") and not f.startswith(own) and
                           f != "/dev/null" and not f.endswith("/log")])
 
+    def test_a_hundred_cycles_leave_nothing_behind(self):
+        self.bridge()
+        pid = self.harness.process.pid
+
+        def used():
+            time.sleep(0.5)
+            wait_for("quiet", lambda: len(self.netd.serve_pids()) == 2)
+            with open("/proc/%d/statm" % pid) as f:
+                pages = int(f.read().split()[1])
+            return len(os.listdir("/proc/%d/fd" % pid)), pages
+
+        for cycle in range(110):
+            if cycle == 10:
+                before = used()
+            uid, _ = self.network("host=one,192.168.7.77")
+            if cycle % 10 == 5:
+                wait_for("one server", lambda: len(self.server_pids()) == 1)	# others are ending
+                killed = time.monotonic()
+                os.kill(self.server_pids()[0], signal.SIGKILL)
+                self.harness.event("restarted", after=killed)
+            self.harness.send("stop " + uid)
+        after = used()
+        self.assertEqual(after[0], before[0])
+        self.assertLess(after[1] - before[1], 64)
+        zombies = sh("ps", "-e", "-o", "stat,comm").stdout
+        self.assertNotIn("Z", [line.split()[0][0] for line in zombies.splitlines() if "netd-serve" in line])
+
     def test_what_starting_costs(self):
         times = []
         for n in range(1, 21):
