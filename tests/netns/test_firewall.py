@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 
@@ -64,6 +65,29 @@ class Firewall(netdtest.TestCase):
         self.assertNotEqual(0, second.process.wait(10))
         self.assertIn("another netd runs in this network namespace", second.log())
         second.process = None
+
+    def test_a_resolver_that_is_replaced_leaves_no_rule_behind(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".resolv") as resolv:
+            def resolver(address):
+                resolv.seek(0)
+                resolv.truncate()
+                resolv.write("nameserver %s\n" % address)
+                resolv.flush()
+
+            resolver("198.51.100.1")
+            target = os.path.realpath("/etc/resolv.conf")
+            sh("mount", "--bind", resolv.name, target)
+            self.addCleanup(sh, "umount", target)
+            self.start()
+            self.assertIn("198.51.100.1 . 53", self.upstreams())
+            resolver("198.51.100.9")
+            wait_for("the new resolver's rule", lambda: "198.51.100.9 . 53" in self.upstreams())
+            self.assertNotIn("198.51.100.1 . 53", self.upstreams())
+            self.netd.ctl("net-destroy", "default")
+            self.assertEqual("", sh("nft", "list", "ruleset").stdout)
+
+    def upstreams(self):
+        return sh("nft", "list", "set", "inet", "netd", "serve4").stdout
 
     def exchange(self, peer, until):
         """A conversation over TCP through NAT, a byte there and back each 5 ms; how many went."""
