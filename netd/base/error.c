@@ -30,6 +30,7 @@ int nd_error_set(struct nd_error *err, enum nd_err kind, const char *fmt, ...)
 		return -code_of(kind);
 	err->kind = kind;
 	err->code = code_of(kind);
+	err->domain = 0;
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
@@ -45,6 +46,7 @@ int nd_error_sys(struct nd_error *err, int code, const char *fmt, ...)
 		return -code;
 	err->kind = ND_ERR_SYSTEM;
 	err->code = code;
+	err->domain = 0;
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);

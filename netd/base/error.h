@@ -49,6 +49,7 @@ enum nd_err {
 struct nd_error {
 	enum nd_err kind;	/* ND_ERR_OK: nothing failed */
 	int code;		/* errno value, EINVAL where no system call failed */
+	int domain;		/* libvirt's VIR_FROM_*, where it is not that of the call; or 0 */
 	char text[1024];	/* one sentence without the class' prefix, no newline at the end */
 };
 

@@ -13,6 +13,8 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ connect_methods, n_connect_methods },
 		{ network_methods, n_network_methods },
 		{ port_methods, n_port_methods },
+		{ guest_methods, n_guest_methods },
+		{ missing_methods, n_missing_methods },
 	};
 	size_t n = 0;
 

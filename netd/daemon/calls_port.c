@@ -21,7 +21,7 @@ static int list_ports(struct rpc_call *call, void *args, void *ret, struct nd_er
 	lv_network_list_all_ports_ret *r = ret;
 	struct network *net;
 
-	if (call_flags(a->flags, 0, "virNetworkObjPortListExport", err) < 0)
+	if (call_flags(a->flags, 0, "networkListAllPorts", err) < 0)
 		return -EINVAL;
 	net = call_network(call, &a->net, err);
 	if (!net)

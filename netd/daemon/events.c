@@ -36,6 +36,14 @@ void events_free(struct events *e)
 	free(e);
 }
 
+int events_take_id(struct events *e)
+{
+	int id = e->next_id;
+
+	e->next_id = (id + 1) & 0x7fffffff;
+	return id;
+}
+
 int events_register(struct events *e, struct rpc_session *session, int event_id,
 		    const struct nd_uuid *net, struct nd_error *err)
 {
@@ -53,10 +61,10 @@ int events_register(struct events *e, struct rpc_session *session, int event_id,
 	r = nd_array_add(e->list, e->n);
 	if (!r)
 		return nd_error_nomem(err);
-	*r = (struct registration){ .session = session, .id = e->next_id, .event_id = event_id, .all = !net };
+	*r = (struct registration){ .session = session, .id = events_take_id(e),
+				     .event_id = event_id, .all = !net };
 	if (net)
 		r->net = *net;
-	e->next_id = (e->next_id + 1) & 0x7fffffff;
 	return r->id;
 }
 

@@ -23,6 +23,8 @@ int events_register(struct events *e, struct rpc_session *session, int event_id,
 		    const struct nd_uuid *net, struct nd_error *err);
 int events_deregister(struct events *e, struct rpc_session *session, int callback_id,
 		      struct nd_error *err);
+/* A number as of a registration, for events that never come. */
+int events_take_id(struct events *e);
 void events_session_closed(struct events *e, struct rpc_session *session);
 
 void events_lifecycle(struct events *e, const struct network *net, enum lifecycle_event what);

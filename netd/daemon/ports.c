@@ -122,9 +122,11 @@ int ports_create(struct netd *d, struct network *net, struct port_def *port_take
 	if (!c)
 		return -ENOMEM;
 	if (reclaim && port->plug == PORT_PLUG_NONE)
-		return nd_error_set(err, ND_ERR_INVALID_ARG, "Port reclaim requested but plug type is none");
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid argument: "
+				    "Port reclaim requested but plug type is none");
 	if (!reclaim && port->plug != PORT_PLUG_NONE)
 		return nd_error_set(err, ND_ERR_INVALID_ARG,
+				    "invalid argument: "
 				    "Port reclaim not requested but plug type is not none");
 	c->add = port_new(port, "", false);
 	if (!c->add)

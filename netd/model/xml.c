@@ -209,14 +209,20 @@ int xml_doc_parse(const char *xml, size_t len, const char *what, xmlDoc **out,
 	return 0;
 }
 
+/* VIR_FROM_XML: clients see whether a document is of another kind altogether. */
+enum { XML_ERROR_DOMAIN = 5 };
+
 int xml_doc_root(xmlDoc *doc, const char *name, xmlNode **out, struct nd_error *err)
 {
 	xmlNode *root = xmlDocGetRootElement(doc);
 
-	if (!root || !nd_streq((const char *)root->name, name))
-		return nd_error_set(err, ND_ERR_XML,
-				    "expecting root element of '%s', not '%.100s'", name,
-				    root ? (const char *)root->name : "");
+	if (!root || !nd_streq((const char *)root->name, name)) {
+		nd_error_set(err, ND_ERR_XML, "expecting root element of '%s', not '%.100s'", name,
+			     root ? (const char *)root->name : "");
+		if (err)
+			err->domain = XML_ERROR_DOMAIN;
+		return -EINVAL;
+	}
 	*out = root;
 	return 0;
 }

@@ -126,6 +126,8 @@ bool rpc_payload_decode(const uint8_t *bytes, size_t len, xdrproc_t xdr, void *o
 /* Codes that have a domain of their own, whoever raises them. */
 static int error_domain(const struct nd_error *err, int domain)
 {
+	if (err->domain)
+		return err->domain;
 	if (err->kind == ND_ERR_RPC)
 		return RPC_DOMAIN_RPC;
 	if (err->kind == ND_ERR_XML_INVALID_SCHEMA)
