@@ -208,6 +208,16 @@ int datapath_adopt_rules(struct datapath *dp, struct nd_error *err)
 	return nft_adopt(dp->nft, err);
 }
 
+int datapath_read_rules(struct datapath *dp, struct plan **out, struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *rules = plan_new();
+	int r = rules ? nft_read(dp->nft, rules, err) : nd_error_nomem(err);
+
+	if (r == 0)
+		*out = nd_take_ptr(&rules);
+	return r;
+}
+
 int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size_t n_bridges,
 			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err)

@@ -39,6 +39,9 @@ int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope
 			   const char *owner, struct plan **out, struct nd_error *err);
 /* All that is in netd's tables, borrowed. */
 const struct plan *datapath_snapshot_nft(const struct datapath_snapshot *s);
+/* All that is in netd's tables now; nothing when somebody has edited them so that the next
+ * transaction makes them anew. */
+int datapath_read_rules(struct datapath *dp, struct plan **out, struct nd_error *err);
 /* Removes what an earlier netd made and `wanted`, the plans of all networks that run, does not
  * have: rules, bridges, TAPs, holds on sysctls. removed is told of each. */
 int datapath_sweep(struct datapath *dp, struct datapath_snapshot *s, const struct plan *wanted,

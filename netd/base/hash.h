@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "netd/base/auto.h"
+
 struct nd_hash;
 
 struct nd_hash *nd_hash_new(void);
 void nd_hash_free(struct nd_hash *h);		/* NULL is fine; values are the caller's */
+ND_DEFINE_AUTO(struct nd_hash *, nd_hash_free)
 
 /* NULL when there is none. */
 void *nd_hash_find(const struct nd_hash *h, const void *key, size_t key_len);

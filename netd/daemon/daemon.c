@@ -143,8 +143,8 @@ void daemon_free(struct netd *d)
 	if (d->calls)
 		calls_fini(d->calls);
 	free(d->calls);
-	drift_free(d->drift);
 	worker_free(d->worker);		/* before anything that its job may use */
+	drift_free(d->drift);
 	foreign_free(d->foreign);
 	servers_free(d->servers);
 	host_dns_free(d->host_dns);

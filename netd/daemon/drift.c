@@ -13,6 +13,7 @@
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
 #include "netd/daemon/reconcile.h"
+#include "netd/daemon/rules.h"
 
 #define LOOK_EVERY_US (25 * 1000000ULL)
 #define MTU_DEFAULT 1500
@@ -29,6 +30,7 @@ struct member {
 struct drift {
 	struct netd *netd;
 	struct monitor *monitor;
+	struct rules *rules;
 	sd_event_source *source, *timer;
 	struct member *members;
 	size_t n_members;
@@ -298,14 +300,19 @@ static void on_netconf(void *arg, const struct netconf_event *e)
 static void on_nft(void *arg, const struct nft_event *e)
 {
 	struct drift *w = arg;
-	struct network *net;
+	char by[40] = "";
 
 	if (!e->netd_table || e->own)
 		return;
-	for (size_t pos = 0; (net = registry_next(&w->netd->networks, &pos));)
-		if (e->pid)
-			snprintf(net->drifted_by, sizeof(net->drifted_by), "%s (pid %d)",
-				 e->process[0] ? e->process : "a process", (int)e->pid);
+	if (e->pid)
+		snprintf(by, sizeof(by), "%s (pid %d)", e->process[0] ? e->process : "a process",
+			 (int)e->pid);
+	rules_check(w->rules, by);
+}
+
+static void look_at_all(struct drift *w)
+{
+	rules_check(w->rules, "");
 	reconcile_check_all(w->netd);
 }
 
@@ -314,7 +321,7 @@ static void on_resync(void *arg)
 	struct drift *w = arg;
 
 	nd_log(LOG_NOTICE, NULL, "the kernel dropped notices: looking at everything again");
-	reconcile_check_all(w->netd);
+	look_at_all(w);
 }
 
 /* ---- the loop ---- */
@@ -333,7 +340,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct drift *w = arg;
 
-	reconcile_check_all(w->netd);
+	look_at_all(w);
 	(void)sd_event_source_set_time_relative(source, LOOK_EVERY_US);	/* cannot fail: it is a timer */
 	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
@@ -351,7 +358,9 @@ int drift_new(struct netd *d, struct drift **out, struct nd_error *err)
 	if (!w)
 		return nd_error_nomem(err);
 	w->netd = d;
-	r = monitor_new(&events, w, &w->monitor, err);
+	r = rules_new(d, &w->rules, err);
+	if (r == 0)
+		r = monitor_new(&events, w, &w->monitor, err);
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(d->event, &w->source, monitor_fd(w->monitor), EPOLLIN, on_readable, w);
@@ -371,6 +380,7 @@ void drift_free(struct drift *w)
 	sd_event_source_disable_unref(w->source);
 	sd_event_source_disable_unref(w->timer);
 	monitor_free(w->monitor);
+	rules_free(w->rules);
 	free(w->members);
 	free(w);
 }

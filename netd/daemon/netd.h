@@ -28,7 +28,8 @@ struct netd {
 	struct rpc_server *rpc;
 	unsigned unread;		/* files of networks and ports that were skipped at start */
 	struct round *boot;		/* the first check of all; NULL once it is through */
-	bool round_waiting;		/* a check of all is queued and has not looked yet */
+	bool round_waiting;		/* a look at all is queued, or at work */
+	bool round_again;		/* ... and another was asked for meanwhile */
 	struct drift *drift;
 	struct foreign *foreign;
 	struct calls *calls;

@@ -45,7 +45,6 @@ struct network {
 	char reserved_bridge[IFNAMSIZ];	/* chosen by an operation in hand */
 	struct operation *queue;	/* operations on it; the first one runs */
 	bool checking;			/* a check against the kernel is queued */
-	char drifted_by[40];		/* who did it, where the kernel tells: "nft (pid 12)" */
 	int bridge_ifindex;		/* 0: not known (yet) */
 	char (*put_back)[IFNAMSIZ];	/* foreign links that lost their bridge when it was deleted */
 	size_t n_put_back;

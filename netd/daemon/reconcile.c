@@ -274,13 +274,11 @@ static int put_back(struct check *k, struct plan_diff *diff)
 static void log_repairs(const struct network *net, const struct plan_diff *diff)
 {
 	ND_AUTO(free) char *text = plan_diff_format(diff);
-	const char *by = net->drifted_by;
 	char *rest = text, *line;
 
 	for (int n = 0; (line = strsep(&rest, "\n")) && n < REPAIR_LINES; n++)
 		if (*line)
-			nd_log(LOG_WARNING, net->name, "drifted%s%s, repairing: %s", *by ? " by " : "", by,
-			       line);
+			nd_log(LOG_WARNING, net->name, "drifted, repairing: %s", line);
 	if (diff->n > REPAIR_LINES)
 		nd_log(LOG_WARNING, net->name, "... and %zu more", diff->n - REPAIR_LINES);
 }
@@ -441,7 +439,6 @@ static void check_end(struct operation *op)
 		(void)ports_delete(d, net, &k->gone[i], NULL, NULL, NULL);	/* again at the next check */
 	if (k->again)
 		check_later(d, net);
-	net->drifted_by[0] = '\0';
 	free(k->gone);
 	free(k->put_back);
 	plan_free(k->actual);
@@ -502,6 +499,8 @@ static void round_done(struct worker_job *job)
 	struct network *net;
 
 	d->round_waiting = false;
+	if (d->round_again)
+		reconcile_check_all(d);
 	if (!round->facts)
 		nd_log(LOG_ERR, NULL, "cannot compare with the kernel: %s", round->err.text);
 	for (size_t pos = 0; round->facts && (net = registry_next(&d->networks, &pos));)
@@ -513,6 +512,8 @@ void reconcile_check_all(struct netd *d)
 {
 	struct round *round = d->round_waiting ? NULL : round_new(d);
 
+	/* One that has looked already has not seen what is the matter now. */
+	d->round_again = d->round_waiting;
 	if (!round)
 		return;
 	d->round_waiting = true;

@@ -38,6 +38,12 @@ def built(path):
     return os.path.join(BUILD, path)
 
 
+def sanitized():
+    """Whether the build under test has a sanitizer in it, which costs time and memory."""
+    shown = subprocess.run(["meson", "introspect", "--buildoptions", BUILD], capture_output=True, text=True)
+    return any(o["name"] == "b_sanitize" and o["value"] not in ("none", []) for o in json.loads(shown.stdout))
+
+
 def sh(*argv, ns=None, check=True, timeout=60, input=None, env=None):
     """Runs a command (in namespace ns) and returns the CompletedProcess with text output."""
     argv = [str(a) for a in argv]
