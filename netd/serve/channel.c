@@ -65,8 +65,17 @@ void channel_free(struct channel *c)
 	}
 	channel_input_fini(&c->in);
 	free(c->packet);
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	free(c);
+}
+
+int channel_take_fd(struct channel *c)
+{
+	int fd = nd_take_fd(&c->fd);
+
+	channel_free(c);
+	return fd;
 }
 
 int channel_fd(const struct channel *c)

@@ -65,6 +65,8 @@ struct channel *channel_new(int fd);
 void channel_free(struct channel *c);		/* closes its socket; NULL is fine */
 ND_DEFINE_AUTO(struct channel *, channel_free)
 int channel_fd(const struct channel *c);
+/* Frees the channel and hands its socket to the caller. */
+int channel_take_fd(struct channel *c);
 
 /*
  * Queues a message and sends what the socket takes now. The bytes are copied. fds (borrowed) go

@@ -62,14 +62,23 @@ static uint64_t dns_now_ms(void)
 
 /* --- the channel --- */
 
-/* netd went away (restart, upgrade): the network is served on, and FD_LISTEN waits. */
+/* netd went away (restart, upgrade): the network is served on, and FD_LISTEN waits. FD_CHANNEL
+ * stays taken, or another socket would get that number and the rights and bans that go with it. */
 static void channel_drop(struct service *s, const char *why)
 {
-	if (s->channel)
-		nd_log(LOG_DEBUG, s->config->network, "channel to netd closed: %s", why);
-	channel_free(s->channel);	/* leaves the epoll set with it */
-	s->channel = NULL;
+	int fd;
+
+	if (!s->channel)
+		return;
+	nd_log(LOG_DEBUG, s->config->network, "channel to netd closed: %s", why);
+	fd = channel_take_fd(nd_take_ptr(&s->channel));
 	s->resync = false;
+	if (fd != FD_CHANNEL) {
+		close(fd);
+		return;
+	}
+	(void)epoll_ctl(FD_EPOLL, EPOLL_CTL_DEL, fd, NULL);	/* it is there */
+	(void)shutdown(fd, SHUT_RDWR);	/* netd sees the end; it may be gone already */
 }
 
 static void channel_watch(struct service *s)
