@@ -27,9 +27,9 @@ class UplinkRa(netdtest.TestCase):
             "ip", "-6", "addr", "show", "dev", "eth0").stdout)
         self.sysctls = self.settings()
 
-    def advertise(self, lifetime_s, device="eth0"):
-        """RFC 4861 4.2, from the outside to all nodes."""
-        with in_ns(self.out.name), socket.socket(socket.AF_INET6, socket.SOCK_RAW,
+    def advertise(self, lifetime_s, device="eth0", ns=None):
+        """RFC 4861 4.2, from the outside (or another namespace) to all nodes."""
+        with in_ns(ns or self.out.name), socket.socket(socket.AF_INET6, socket.SOCK_RAW,
                                                  socket.IPPROTO_ICMPV6) as s:
             index = socket.if_nametoindex(device)
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
@@ -99,6 +99,16 @@ class UplinkRa(netdtest.TestCase):
 
     def test_open(self):
         self.runs("open")
+
+    def test_a_guest_is_no_router_of_the_host(self):
+        self.netd.start()
+        self.netd.define(NETWORK % ("route", ""))
+        guest = self.guest("virbr6")
+        wait_for("the guest's own address", lambda: "tentative" not in guest.run(
+            "ip", "-6", "addr", "show", "dev", "eth0").stdout)
+        for _ in range(3):
+            self.advertise(1800, ns=guest.name)
+        self.assertNotIn("virbr6", sh("ip", "-6", "route", "show", "default").stdout)
 
 
 if __name__ == "__main__":
