@@ -85,12 +85,13 @@ static size_t answer_srv(struct dns_answerer *a, uint8_t *packet, const struct d
 	return finish(a, packet, q, asker, body);
 }
 
-/* RFC 8482 4.2: to "everything about this name" the answer is a single record that says nothing. */
+/* RFC 8482 4.2: the answer to "everything about this name" is one record that says nothing. */
 static size_t answer_any(struct dns_answerer *a, uint8_t *packet, const struct dns_query *q,
 			 const struct dns_asker *asker)
 {
 	static const uint8_t hinfo[] = { 0xc0, DNS_HEADER_LEN, 0, DNS_TYPE_HINFO, 0, DNS_CLASS_IN,
-					 0, 0, 0, 0, 0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0 };
+					 0, 0, 0, 0, 0, 9,
+					 7, 'R', 'F', 'C', '8', '4', '8', '2', 0 };
 
 	return finish(a, packet, q, asker,
 		      &(struct dns_body){ .n_answers = 1, .wire = hinfo, .len = sizeof(hinfo) });
@@ -150,7 +151,8 @@ static void log_query(const struct dns_answerer *a, const struct dns_query *q,
 	char name[DNS_NAME_STRLEN], client[ND_IP_STRLEN];
 
 	nd_log(LOG_DEBUG, a->network, "DNS query of %s for %s type %u: %s",
-	       nd_ip_format(&asker->client, client), dns_name_format(&q->name, name), q->type, what);
+	       nd_ip_format(&asker->client, client), dns_name_format(&q->name, name), q->type,
+	       what);
 }
 
 /* What is known here; 0 when an upstream must be asked. */

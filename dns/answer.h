@@ -19,7 +19,7 @@
 struct dns_asker {
 	struct nd_ip client;
 	void *channel;		/* the socket or connection; means something to the server only */
-	size_t stream_limit;	/* longest reply over TCP; 0: a datagram, its limit is in the query */
+	size_t stream_limit;	/* longest reply over TCP; 0: a datagram, see the query */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;

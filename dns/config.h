@@ -41,7 +41,7 @@ struct dns_config {
 	char *domain;			/* NULL: none; suffix of leases' and hosts' short names */
 	bool local_only;		/* unknown names below domain: NXDOMAIN */
 	bool forward_plain_names;
-	bool use_host_resolvers;	/* false on isolated networks and with an addr-only forwarder */
+	bool use_host_resolvers;	/* not on isolated networks, nor with an addr-only rule */
 	struct dns_host_record *hosts;
 	size_t n_hosts;
 	struct dns_txt_record *txts;

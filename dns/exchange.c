@@ -165,7 +165,8 @@ static bool port_match(struct port *p, const uint8_t *packet, size_t len, uint64
 	for (struct dns_exchange *e = p->exchanges; e; e = e->next) {
 		bool exact;
 
-		if (e->id != id || !dns_response_matches(packet, len, id, &e->name, e->type, &exact))
+		if (e->id != id ||
+		    !dns_response_matches(packet, len, id, &e->name, e->type, &exact))
 			continue;
 		if (e->mixed_case && !exact) {
 			p->owner->counters->upstream_forged++;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* exchange.h -- one question sent to one upstream, and what comes back
  *
- * Over UDP each question has a random id, random letter cases in its name (draft-vixie-dnsext-dns0x20) and, while
- * there are descriptors, a socket and so a source port of its own (RFC 5452); the sockets are
- * connected, so the kernel drops what comes from anywhere else.
+ * Over UDP each question has a random id, random letter cases in its name (as
+ * draft-vixie-dnsext-dns0x20 says) and, while there are descriptors, a socket and so a source port
+ * of its own (RFC 5452); the sockets are connected, so the kernel drops what comes from anywhere
+ * else.
  */
 #pragma once
 #include <stdbool.h>

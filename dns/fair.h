@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fair.h -- whose turn it is: each client's share of memory and of the questions under way
  *
- * A client may hold as much as is still free: alone it gets half of everything, a second one half of
- * the rest (the dynamic thresholds of Choudhury and Hahne, 1998); and a small amount always, so that
- * those who come last and ask little find room. Clients with waiting items take turns.
+ * A client may hold as much as is still free: alone it gets half of everything, a second one half
+ * of the rest (the dynamic thresholds of Choudhury and Hahne, 1998); and a small amount always, so
+ * that those who come last and ask little find room. Clients with waiting items take turns.
  */
 #pragma once
 #include <stdbool.h>
@@ -37,7 +37,7 @@ struct dns_fair_client *dns_fair_charge(struct dns_fair *f, const struct nd_ip *
 					size_t bytes);
 void dns_fair_release(struct dns_fair *f, struct dns_fair_client *client, size_t bytes);
 
-/* Puts an item at the end of a client's queue; the client must have a charge as long as the item is in. */
+/* Puts an item at the end of a client's queue; the client has a charge as long as it is in. */
 void dns_fair_push(struct dns_fair *f, struct dns_fair_client *client, struct dns_fair_item *item);
 /* Takes the next item whose client may have one more under way, or NULL. */
 struct dns_fair_item *dns_fair_next(struct dns_fair *f);

@@ -251,7 +251,8 @@ static bool attempt_start(struct question *q, size_t peer, bool tcp, uint64_t no
 	struct attempt *a;
 	struct dns_exchange_ask ask = {
 		.to = &p->where, .question = &q->asked, .tcp = tcp, .edns = !p->no_edns,
-		.mix_case = p->case_misses < DNS_CASE_MISSES_MAX, .done = attempt_done, .context = q,
+		.mix_case = p->case_misses < DNS_CASE_MISSES_MAX,
+		.done = attempt_done, .context = q,
 	};
 
 	if (q->n_sent >= ATTEMPTS_MAX)
@@ -332,7 +333,8 @@ static void attempt_failed(struct question *q, bool again, uint64_t now_ms)
 {
 	if (q->n_sent < q->peers->n)
 		question_try(q, now_ms);
-	else if (again && !attempts_open(q) && q->n_sent < 2 * q->peers->n && q->n_sent < ATTEMPTS_MAX)
+	else if (again && !attempts_open(q) && q->n_sent < 2 * q->peers->n &&
+		 q->n_sent < ATTEMPTS_MAX)
 		question_wake_at(q, now_ms + BROKEN_RETRY_MS);
 	else if (!attempts_open(q))
 		question_fail(q);
@@ -401,7 +403,8 @@ static void attempt_answered(struct question *q, struct attempt *a, const uint8_
 			attempt_failed(q, true, now_ms);
 	} else if (response.truncated ||
 		   (response.rcode != DNS_NOERROR && response.rcode != DNS_NXDOMAIN)) {
-		question_declined(q, a, response.truncated ? DNS_SERVFAIL : response.rcode, now_ms);
+		question_declined(q, a, response.truncated ? DNS_SERVFAIL : response.rcode,
+				  now_ms);
 	} else {
 		losers_failed(q, a->peer, now_ms);
 		question_answered(q, &response, now_ms);

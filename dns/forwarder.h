@@ -26,8 +26,8 @@ struct dns_waiter {
 	uint8_t packet[];	/* query.question_end bytes */
 };
 
-/* Called once for each waiter, which is freed afterwards. body NULL: no reply is to be sent (the forwarder is
- * being freed). */
+/* Called once for each waiter, which is freed afterwards. body NULL: no reply is to be sent, since
+ * the forwarder is being freed. */
 typedef void dns_forwarder_done(void *context, const struct dns_waiter *w,
 				const struct dns_body *body);
 
@@ -37,8 +37,8 @@ struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache 
 					void *context);
 void dns_forwarder_free(struct dns_forwarder *f);	/* NULL is fine */
 
-/* Replaces rules and upstreams. What is known of an upstream that stays is kept, questions under way
- * go on with the old ones. Forgets the cache when something changed. */
+/* Replaces rules and upstreams. What is known of an upstream that stays is kept, questions under
+ * way go on with the old ones. Forgets the cache when something changed. */
 int dns_forwarder_configure(struct dns_forwarder *f, const struct dns_config *config,
 			    struct nd_error *err);
 int dns_forwarder_set_upstreams(struct dns_forwarder *f, const struct dns_upstream *upstreams,

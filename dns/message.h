@@ -12,7 +12,7 @@
 #define DNS_QUESTION_MAX (DNS_NAME_MAX + 4)
 #define DNS_OPT_LEN 11
 #define DNS_UDP_PLAIN 512	/* RFC 1035 4.2.1: without EDNS */
-#define DNS_UDP_MAX 1232	/* what we announce and send: never a fragment (DNS flag day 2020) */
+#define DNS_UDP_MAX 1232	/* what we announce and send: no fragments (DNS flag day 2020) */
 #define DNS_MESSAGE_MAX 65535
 
 enum dns_type {

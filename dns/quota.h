@@ -18,7 +18,7 @@ struct dns_quota {
 	uint64_t pressed_until_ms;
 	uint64_t tick, seed;
 	unsigned n_clients, allowed;	/* in this tick: seen so far; answers for each */
-	uint16_t used[256];		/* by the address' hash, which is another one in each tick */
+	uint16_t used[256];		/* by the address' hash, another one in each tick */
 };
 
 /* A socket's queue, looked at whenever a full batch came from it. */

@@ -9,8 +9,8 @@ struct dns_random {
 	uint8_t bytes[512];
 };
 
-/* Fills out; aborts the process when the kernel gives no random bytes, since an id that can be guessed
- * is worse than no server. */
+/* Fills out, n at most 512; aborts the process when the kernel gives no random bytes, since an id
+ * that can be guessed is worse than no server. */
 void dns_random_bytes(struct dns_random *r, void *out, size_t n);
 
 static inline uint16_t dns_random_u16(struct dns_random *r)

@@ -18,7 +18,7 @@ struct dns_peer {
 	uint32_t rtt_ms;		/* smoothed; 0: unknown */
 	unsigned failures;		/* in a row */
 	uint64_t probe_ms;		/* when one that fails is to be tried again */
-	unsigned case_misses;		/* answers with other letter cases (up to DNS_CASE_MISSES_MAX) */
+	unsigned case_misses;		/* answers in other letter cases, at most that many */
 	bool no_edns;			/* answered FORMERR or NOTIMP to it */
 };
 

@@ -70,8 +70,8 @@ static void forward_done(void *context, const struct dns_waiter *w, const struct
 
 	if (body) {
 		memcpy(s->scratch, w->packet, w->query.question_end);
-		len = dns_reply_write(s->scratch, dns_reply_limit(&w->asker, &w->query), &w->query,
-				      body);
+		len = dns_reply_write(s->scratch, dns_reply_limit(&w->asker, &w->query),
+				      &w->query, body);
 		if (s->scratch[2] & DNS_TC >> 8)
 			s->counters.truncated++;
 	}

@@ -59,9 +59,9 @@ int dns_server_new(const char *network, const struct dns_config *config, int epo
 void dns_server_free(struct dns_server *s);
 ND_DEFINE_AUTO(struct dns_server *, dns_server_free)
 
-/* Adds a bound UDP socket, or a bound and listening TCP socket, made with SOCK_NONBLOCK. The server owns
- * it from here on, also when this fails. An upstream with the same address and port as one of
- * these is never asked (it would be a loop). */
+/* Adds a bound UDP socket, or a bound and listening TCP socket, made with SOCK_NONBLOCK. The
+ * server owns it from here on, also when this fails. An upstream with the same address and port
+ * as one of these is never asked (it would be a loop). */
 int dns_server_add_udp(struct dns_server *s, int fd, struct nd_error *err);
 int dns_server_add_tcp(struct dns_server *s, int fd, struct nd_error *err);
 

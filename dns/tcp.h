@@ -20,7 +20,7 @@ void dns_tcp_free(struct dns_tcp *t);		/* NULL is fine */
 /* Takes the listening socket, also on failure. 0 or -errno. */
 int dns_tcp_listen(struct dns_tcp *t, int fd);
 
-/* The late reply to a query whose asker.channel came from here; reply may be NULL (none is to be sent). */
+/* The late reply to a query whose asker.channel came from here; NULL: none is to be sent. */
 void dns_tcp_reply(struct dns_tcp *t, void *channel, const uint8_t *reply, size_t len,
 		   uint64_t now_ms);
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "dns/message.h"
-#include "netd/base/array.h"
+#include "netd/base/auto.h"
 #include "netd/base/hash.h"
 
 struct lease {
@@ -15,217 +15,14 @@ struct lease {
 	struct lease *older, *newer;
 };
 
-struct set {
-	struct dns_rrset rr;
-	struct lease *lease;		/* whose it is; NULL: a record of the configuration */
-};
-
-struct node {
-	struct set *sets;
-	size_t n_sets;
-	size_t n_below;			/* names below it, so that it is no NXDOMAIN (RFC 8020) */
-	bool apex;			/* of a domain that is answered locally only */
-	uint8_t len;
-	uint8_t wire[];
-};
-
 struct dns_zone {
-	struct nd_hash *nodes;		/* by lower-case wire name */
+	struct dns_names names;
 	struct nd_hash *leases;		/* by address bytes */
 	struct lease *oldest, *newest;
-	struct dns_name *apexes;
-	size_t n_apexes;
 	struct dns_name domain;		/* len 0: none */
 	bool forward_plain_names;
 	const struct lease *copied;	/* of another zone: up to here they are in this one */
-	size_t dismantled;		/* position in nodes */
 };
-
-static struct node *node_find(const struct dns_zone *z, const struct dns_name *name)
-{
-	return nd_hash_find(z->nodes, name->wire, name->len);
-}
-
-static bool below_apex(const struct dns_zone *z, const struct dns_name *name)
-{
-	for (size_t i = 0; i < z->n_apexes; i++)
-		if (dns_name_is_below(name, &z->apexes[i]))
-			return true;
-	return false;
-}
-
-static struct dns_name parent_of(const struct dns_name *name)
-{
-	struct dns_name up = { .len = (uint8_t)(name->len - 1 - name->wire[0]) };
-
-	memcpy(up.wire, name->wire + 1 + name->wire[0], up.len);
-	return up;
-}
-
-static struct node *node_get(struct dns_zone *z, const struct dns_name *name);
-
-/* Counts a new name at its parent, up to the apex: elsewhere nothing depends on it. */
-static int count_at_parent(struct dns_zone *z, const struct node *child,
-			   const struct dns_name *name)
-{
-	struct dns_name up;
-	struct node *parent;
-
-	if (child->apex || name->len <= 1)
-		return 0;
-	up = parent_of(name);
-	if (!below_apex(z, &up))
-		return 0;
-	parent = node_get(z, &up);
-	if (!parent)
-		return -ENOMEM;
-	parent->n_below++;
-	return 0;
-}
-
-/* Finds or makes it. A name has at most 127 labels, so the recursion ends. NULL: no memory. */
-static struct node *node_get(struct dns_zone *z, const struct dns_name *name)
-{
-	struct node *n = node_find(z, name);
-
-	if (n)
-		return n;
-	n = calloc(1, sizeof(*n) + name->len);
-	if (!n)
-		return NULL;
-	n->len = name->len;
-	memcpy(n->wire, name->wire, name->len);
-	if (nd_hash_set(z->nodes, n->wire, n->len, n) < 0) {
-		free(n);
-		return NULL;
-	}
-	if (count_at_parent(z, n, name) < 0) {
-		nd_hash_remove(z->nodes, n->wire, n->len);
-		free(n);
-		return NULL;
-	}
-	return n;
-}
-
-static void node_free(struct node *n)
-{
-	for (size_t i = 0; i < n->n_sets; i++)
-		free(n->sets[i].rr.wire);
-	free(n->sets);
-	free(n);
-}
-
-/* Drops nodes that hold nothing any more, upwards. */
-static void node_prune(struct dns_zone *z, struct node *n)
-{
-	while (n && !n->n_sets && !n->n_below && !n->apex) {
-		struct dns_name name = { .len = n->len }, up;
-		struct node *parent = NULL;
-
-		memcpy(name.wire, n->wire, n->len);
-		if (name.len > 1) {
-			up = parent_of(&name);
-			if (below_apex(z, &up))
-				parent = node_find(z, &up);
-		}
-		nd_hash_remove(z->nodes, n->wire, n->len);
-		node_free(n);
-		if (parent)
-			parent->n_below--;
-		n = parent;
-	}
-}
-
-static struct set *set_find(struct node *n, uint16_t type)
-{
-	for (size_t i = 0; i < n->n_sets; i++)
-		if (n->sets[i].rr.type == type)
-			return &n->sets[i];
-	return NULL;
-}
-
-/* The same record twice is one (RFC 2181 5). */
-static bool set_has(const struct set *s, const uint8_t *record, size_t len)
-{
-	for (uint32_t i = 0; i < s->rr.len;) {
-		uint32_t n = 12u + (s->rr.wire[i + 10] << 8 | s->rr.wire[i + 11]);
-
-		if (n == len && memcmp(s->rr.wire + i, record, len) == 0)
-			return true;
-		i += n;
-	}
-	return false;
-}
-
-static int record_add(struct dns_zone *z, const struct dns_name *owner, uint16_t type,
-		      const uint8_t *rdata, size_t rdata_len, struct lease *lease)
-{
-	uint8_t record[12 + UINT16_MAX];
-	struct wr w = wr_init(record, sizeof(record));
-	struct node *n = node_get(z, owner);
-	struct set *s;
-	uint8_t *wire;
-
-	if (!n)
-		return -ENOMEM;
-	wr_u16(&w, 0xc000 | DNS_HEADER_LEN);
-	wr_u16(&w, type);
-	wr_u16(&w, DNS_CLASS_IN);
-	wr_u32(&w, 0);
-	wr_u16(&w, (uint16_t)rdata_len);
-	wr_bytes(&w, rdata, rdata_len);
-	s = set_find(n, type);
-	if (s && set_has(s, record, wr_len(&w)))
-		return 0;
-	wire = realloc(s ? s->rr.wire : NULL, (s ? s->rr.len : 0) + wr_len(&w));
-	if (wire && s)
-		s->rr.wire = wire;
-	if (wire && !s) {
-		s = nd_array_add(n->sets, n->n_sets);
-		if (s)
-			*s = (struct set){ .rr = { .type = type, .wire = wire }, .lease = lease };
-		else
-			free(wire);
-	}
-	if (!wire || !s) {
-		node_prune(z, n);
-		return -ENOMEM;
-	}
-	memcpy(s->rr.wire + s->rr.len, record, wr_len(&w));
-	s->rr.len += (uint32_t)wr_len(&w);
-	s->rr.count++;
-	return 0;
-}
-
-/* The set of this type and name, if it is the lease's. */
-static void record_remove(struct dns_zone *z, const struct dns_name *owner, uint16_t type,
-			  const struct lease *lease)
-{
-	struct node *n = node_find(z, owner);
-	struct set *s = n ? set_find(n, type) : NULL;
-
-	if (!s || s->lease != lease)
-		return;
-	free(s->rr.wire);
-	nd_array_remove(n->sets, n->n_sets, (size_t)(s - n->sets));
-	node_prune(z, n);
-}
-
-static int apex_add(struct dns_zone *z, const struct dns_name *name)
-{
-	struct dns_name *a = nd_array_add(z->apexes, z->n_apexes);
-	struct node *n;
-
-	if (!a)
-		return -ENOMEM;
-	*a = *name;
-	dns_name_lower(a);
-	n = node_get(z, a);
-	if (!n)
-		return -ENOMEM;
-	n->apex = true;
-	return 0;
-}
 
 static uint16_t address_type(const struct nd_ip *ip)
 {
@@ -238,27 +35,26 @@ static int address_add(struct dns_zone *z, const struct dns_name *name, const st
 	size_t len;
 	const uint8_t *bytes = nd_ip_bytes(ip, &len);
 
-	return record_add(z, name, address_type(ip), bytes, len, lease);
+	return dns_names_add(&z->names, name, address_type(ip), bytes, len, lease);
 }
 
 static int ptr_add(struct dns_zone *z, const struct nd_ip *ip, const struct dns_name *target,
 		   struct lease *lease)
 {
 	struct dns_name reverse;
-	struct node *n;
+	void *holder;
 
 	dns_name_reverse(ip, &reverse);
-	n = node_find(z, &reverse);
-	if (n && set_find(n, DNS_TYPE_PTR))
+	if (dns_names_holder(&z->names, &reverse, DNS_TYPE_PTR, &holder))
 		return 0;	/* the first name of an address is the canonical one */
-	return record_add(z, &reverse, DNS_TYPE_PTR, target->wire, target->len, lease);
+	return dns_names_add(&z->names, &reverse, DNS_TYPE_PTR, target->wire, target->len, lease);
 }
 
 static int name_error(struct nd_error *err, const char *what, const char *name)
 {
 	return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
-			    "the DNS %s '%s' is not a domain name (labels of 1 to 63 bytes, 255 in all)",
-			    what, name);
+			    "the DNS %s '%s' is not a domain name (labels of 1 to 63 bytes, 255 in "
+			    "all)", what, name);
 }
 
 /* A short name counts with the domain, too. fqdn_out is the name that PTR gives. */
@@ -311,8 +107,8 @@ static int txt_add(struct dns_zone *z, const struct dns_txt_record *t, struct nd
 
 		if (len > 255)
 			return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
-					    "a string of the DNS TXT record '%s' has %zu bytes; at most 255 fit",
-					    t->name, len);
+					    "a string of the DNS TXT record '%s' has %zu bytes; at "
+					    "most 255 fit", t->name, len);
 		wr_u8(&w, (uint8_t)len);
 		wr_bytes(&w, part, len);
 		part += len;
@@ -322,7 +118,7 @@ static int txt_add(struct dns_zone *z, const struct dns_txt_record *t, struct nd
 	if (w.full)
 		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
 				    "the DNS TXT record '%s' is longer than 65535 bytes", t->name);
-	if (record_add(z, &name, DNS_TYPE_TXT, rdata, wr_len(&w), NULL) < 0)
+	if (dns_names_add(&z->names, &name, DNS_TYPE_TXT, rdata, wr_len(&w), NULL) < 0)
 		return nd_error_nomem(err);
 	return 0;
 }
@@ -343,7 +139,7 @@ static int srv_add(struct dns_zone *z, const struct dns_srv_record *s, struct nd
 	wr_u16(&w, target.len > 1 ? s->weight : 0);
 	wr_u16(&w, target.len > 1 && s->port ? s->port : 1);
 	wr_bytes(&w, target.wire, target.len);
-	if (record_add(z, &owner, DNS_TYPE_SRV, rdata, wr_len(&w), NULL) < 0)
+	if (dns_names_add(&z->names, &owner, DNS_TYPE_SRV, rdata, wr_len(&w), NULL) < 0)
 		return nd_error_nomem(err);
 	return 0;
 }
@@ -357,7 +153,7 @@ static int special_names_add(struct dns_zone *z)
 	struct dns_name name;
 
 	for (size_t i = 0; i < ND_COUNT(names); i++)
-		if (!dns_name_parse(names[i], &name) || apex_add(z, &name) < 0)
+		if (!dns_name_parse(names[i], &name) || dns_names_add_apex(&z->names, &name) < 0)
 			return -ENOMEM;
 	(void)dns_name_parse(names[0], &name);	/* succeeded above */
 	if (address_add(z, &name, &loopback4, NULL) < 0 ||
@@ -373,13 +169,13 @@ static int domains_add(struct dns_zone *z, const struct dns_config *c, struct nd
 	dns_name_lower(&z->domain);
 	if (special_names_add(z) < 0)
 		return nd_error_nomem(err);
-	if (z->domain.len && c->local_only && apex_add(z, &z->domain) < 0)
+	if (z->domain.len && c->local_only && dns_names_add_apex(&z->names, &z->domain) < 0)
 		return nd_error_nomem(err);
 	for (size_t i = 0; i < c->n_local_ptr; i++) {
 		struct dns_name zone;
 
 		dns_name_reverse_zone(&c->local_ptr[i], &zone);
-		if (apex_add(z, &zone) < 0)
+		if (dns_names_add_apex(&z->names, &zone) < 0)
 			return nd_error_nomem(err);
 	}
 	return 0;
@@ -392,9 +188,8 @@ int dns_zone_begin(const struct dns_config *config, struct dns_zone **out, struc
 
 	if (!z)
 		return nd_error_nomem(err);
-	z->nodes = nd_hash_new();
 	z->leases = nd_hash_new();
-	if (!z->nodes || !z->leases)
+	if (dns_names_init(&z->names) < 0 || !z->leases)
 		return nd_error_nomem(err);
 	z->forward_plain_names = config->forward_plain_names;
 	r = domains_add(z, config, err);
@@ -445,47 +240,35 @@ int dns_zone_new(const struct dns_config *config, struct dns_zone **out, struct 
 
 bool dns_zone_dismantle(struct dns_zone *z, size_t n)
 {
-	struct node *node = NULL;
-
-	for (; n > 0 && (node = nd_hash_next(z->nodes, &z->dismantled)); n--)
-		node_free(node);
-	return node;
+	return dns_names_dismantle(&z->names, n);
 }
 
 void dns_zone_free(struct dns_zone *z)
 {
 	if (!z)
 		return;
-	while (z->nodes && dns_zone_dismantle(z, SIZE_MAX))
-		;
 	while (z->oldest) {
 		struct lease *next = z->oldest->newer;
 
 		free(z->oldest);
 		z->oldest = next;
 	}
-	nd_hash_free(z->nodes);
 	nd_hash_free(z->leases);
-	free(z->apexes);
+	dns_names_fini(&z->names);
 	free(z);
 }
 
 enum dns_zone_result dns_zone_find(const struct dns_zone *z, const struct dns_name *name,
 				   uint16_t type, const struct dns_rrset **rrset_out)
 {
-	const struct node *n = node_find(z, name);
+	enum dns_names_result found = dns_names_find(&z->names, name, type, rrset_out);
 
-	if (n && n->n_sets) {
-		for (size_t i = 0; i < n->n_sets; i++)
-			if (n->sets[i].rr.type == type || type == DNS_TYPE_ANY) {
-				*rrset_out = &n->sets[i].rr;
-				return DNS_ZONE_FOUND;
-			}
+	if (found == DNS_NAMES_FOUND)
+		return DNS_ZONE_FOUND;
+	if (found == DNS_NAMES_OTHER)
 		return DNS_ZONE_NODATA;
-	}
-	/* A node without records is an apex or has names below it. */
-	if (below_apex(z, name))
-		return n ? DNS_ZONE_NODATA : DNS_ZONE_NXDOMAIN;
+	if (dns_names_below_apex(&z->names, name))
+		return found == DNS_NAMES_BARE ? DNS_ZONE_NODATA : DNS_ZONE_NXDOMAIN;
 	if (!z->forward_plain_names && name->len > 1 && name->len == name->wire[0] + 2)
 		return DNS_ZONE_NXDOMAIN;
 	return DNS_ZONE_UNKNOWN;
@@ -496,11 +279,11 @@ static void lease_hide(struct dns_zone *z, struct lease *l)
 {
 	struct dns_name reverse;
 
-	record_remove(z, &l->name, address_type(&l->ip), l);
+	dns_names_remove(&z->names, &l->name, address_type(&l->ip), l);
 	if (l->fqdn.len)
-		record_remove(z, &l->fqdn, address_type(&l->ip), l);
+		dns_names_remove(&z->names, &l->fqdn, address_type(&l->ip), l);
 	dns_name_reverse(&l->ip, &reverse);
-	record_remove(z, &reverse, DNS_TYPE_PTR, l);
+	dns_names_remove(&z->names, &reverse, DNS_TYPE_PTR, l);
 	l->shown = false;
 }
 
@@ -508,22 +291,21 @@ static void lease_hide(struct dns_zone *z, struct lease *l)
 static bool name_is_free(struct dns_zone *z, const struct dns_name *name, const struct lease *l,
 			 struct lease **holder_out)
 {
-	struct node *n = node_find(z, name);
-	struct set *s = n ? set_find(n, address_type(&l->ip)) : NULL;
+	void *found = NULL;
+	bool taken = dns_names_holder(&z->names, name, address_type(&l->ip), &found);
+	struct lease *holder = *holder_out = found;
 
-	*holder_out = s ? s->lease : NULL;
-	return !s || (s->lease && (l->configured || !s->lease->configured));
+	return !taken || (holder && (l->configured || !holder->configured));
 }
 
 static enum dns_lease_result lease_show(struct dns_zone *z, struct lease *l)
 {
 	struct lease *holder, *fqdn_holder = NULL;
 	struct dns_name reverse;
-	struct node *n;
+	void *ptr_holder;
 
 	dns_name_reverse(&l->ip, &reverse);
-	n = node_find(z, &reverse);
-	if (n && set_find(n, DNS_TYPE_PTR))
+	if (dns_names_holder(&z->names, &reverse, DNS_TYPE_PTR, &ptr_holder))
 		return DNS_LEASE_HOST_NAMED;
 	if (!name_is_free(z, &l->name, l, &holder) ||
 	    (l->fqdn.len && !name_is_free(z, &l->fqdn, l, &fqdn_holder)))

@@ -11,18 +11,11 @@
 
 #include "dns/config.h"
 #include "dns/name.h"
+#include "dns/names.h"
 #include "netd/base/auto.h"
 #include "netd/base/error.h"
 
 struct dns_zone;
-
-/* Resource records of one type at one name. Each record's owner is a compression pointer to the
- * question (offset 12), its class IN and its TTL 0. */
-struct dns_rrset {
-	uint16_t type, count;
-	uint32_t len;
-	uint8_t *wire;
-};
 
 enum dns_zone_result {
 	DNS_ZONE_UNKNOWN,	/* not ours: to be forwarded */

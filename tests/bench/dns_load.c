@@ -84,7 +84,8 @@ static void names_read(struct load *l, const char *path)
 
 		if (sscanf(line, "%1023s", text) != 1 || !dns_name_parse(text, &name))
 			continue;
-		dns_query_encode(&w, (uint16_t)l->n_queries, &name, DNS_TYPE_A, false, false, false);
+		dns_query_encode(&w, (uint16_t)l->n_queries, &name, DNS_TYPE_A, false, false,
+				 false);
 		l->queries[l->n_queries].len = wr_len(&w);
 		l->queries[l->n_queries].bytes = malloc(wr_len(&w));
 		memcpy(l->queries[l->n_queries++].bytes, m, wr_len(&w));
@@ -235,14 +236,15 @@ int main(int argc, char **argv)
 		if (opt == 'w')
 			l.window = (unsigned)atoi(optarg);
 		else if (opt == 'r')
-			rounds = (unsigned)atoi(optarg) < ROUNDS_MAX ? (unsigned)atoi(optarg) : ROUNDS_MAX;
+			rounds = (unsigned)atoi(optarg);
 		else if (opt == 't')
 			l.slice_ns = (uint64_t)atoi(optarg) * 1000000;
 		else
 			return 1;
 	}
-	if (argc - optind < 2) {
-		fprintf(stderr, "usage: bench_dns_load [-w WINDOW] [-r ROUNDS] [-t SLICE_MS] NAMES ADDRESS[=PID]...\n");
+	if (argc - optind < 2 || rounds < 1 || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: bench_dns_load [-w WINDOW] [-r ROUNDS] [-t SLICE_MS] NAMES "
+			"ADDRESS[=PID]...\n");
 		return 1;
 	}
 	names_read(&l, argv[optind]);

@@ -94,7 +94,8 @@ static void listen_on(struct dns_server *s, const char *address, int port)
 	    bind(udp, (struct sockaddr *)&sin, sizeof(sin)) < 0 ||
 	    bind(tcp, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(tcp, 64) < 0 ||
 	    dns_server_add_udp(s, udp, NULL) < 0 || dns_server_add_tcp(s, tcp, NULL) < 0) {
-		fprintf(stderr, "cannot listen on %s port %d: %s\n", address, port, strerror(errno));
+		fprintf(stderr, "cannot listen on %s port %d: %s\n", address, port,
+			strerror(errno));
 		exit(1);
 	}
 }
@@ -129,7 +130,8 @@ static void replace_config(struct dns_server *s, const struct dns_config *c)
 					  (double)(b.tv_nsec - a.tv_nsec) / 1e6);
 }
 
-static void serve(struct dns_server *s, int epoll_fd, const struct dns_config *c, unsigned replace_s)
+static void serve(struct dns_server *s, int epoll_fd, const struct dns_config *c,
+		  unsigned replace_s)
 {
 	struct epoll_event events[64];
 	uint64_t next_ms = now_ms() + replace_s * 1000;

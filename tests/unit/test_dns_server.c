@@ -117,7 +117,8 @@ static void start(void)
 {
 	int udp, tcp;
 
-	ck_assert_msg(dns_server_new("test", &config, epoll_fd, now, &server, &err) == 0, "%s", err.text);
+	ck_assert_msg(dns_server_new("test", &config, epoll_fd, now, &server, &err) == 0, "%s",
+		      err.text);
 	udp = bound(SOCK_DGRAM, "127.0.0.2", 0, &server_udp);
 	tcp = bound(SOCK_STREAM, "127.0.0.2", 0, &server_tcp);
 	ck_assert_int_eq(dns_server_add_udp(server, udp, &err), 0);
