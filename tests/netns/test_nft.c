@@ -521,7 +521,8 @@ START_TEST(a_network_costs_the_same_with_five_hundred_others)
 {
 	enum { NETWORKS = 500, LAST = 20 };
 	double first = 0, last = 0, start, all = cpu_ms();
-	struct nft *nft;
+	ND_AUTO(plan_free) struct plan *all_of_it = plan_new();
+	struct nft *nft, *fresh = NULL;
 
 	own_namespace();
 	nft = engine(_i);
@@ -538,6 +539,13 @@ START_TEST(a_network_costs_the_same_with_five_hundred_others)
 	printf("nft%s: a network beside 1 to %d: %.3f ms, beside %d: %.3f ms; %d in all: %.0f ms\n",
 	       _i ? " without persist" : "", LAST, first / LAST, NETWORKS, last / LAST, NETWORKS,
 	       cpu_ms() - all);
+	start = cpu_ms();
+	ck_assert_msg(nft_new(_i, &fresh, &err) == 0 && nft_read(fresh, all_of_it, &err) == 0, "%s",
+		      err.text);
+	printf("nft%s: reading %zu elements anew: %.1f ms\n", _i ? " without persist" : "",
+	       all_of_it->n, cpu_ms() - start);
+	ck_assert_uint_eq(all_of_it->n, NETWORKS * 6);
+	nft_free(fresh);
 	/* an emulated machine is slower, but not with more networks */
 	ck_assert_msg(last / LAST < 1.0 || last < 2 * first, "%.3f ms", last / LAST);
 	start = cpu_ms();
