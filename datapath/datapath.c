@@ -218,6 +218,11 @@ int datapath_read_rules(struct datapath *dp, struct plan **out, struct nd_error 
 	return r;
 }
 
+uint32_t datapath_nft_portid(const struct datapath *dp)
+{
+	return nft_portid(dp->nft);
+}
+
 int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size_t n_bridges,
 			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err)

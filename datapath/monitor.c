@@ -25,6 +25,7 @@ struct monitor {
 	void *arg;
 	int epoll_fd, route_fd, nft_fd;
 	struct nft_event nft;		/* of the transaction being told */
+	uint32_t own_portid;
 	uint8_t *buf;
 };
 
@@ -152,16 +153,6 @@ static void handle_route_message(struct monitor *m, const struct nlmsghdr *msg)
 	}
 }
 
-/* The kernel names the thread that committed, by its number in the initial namespace; inside
- * another PID namespace one's own thread is then not found, and counts as somebody else's. */
-static bool is_own_thread(pid_t tid)
-{
-	char path[48];
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
-	return tid > 0 && access(path, F_OK) == 0;
-}
-
 static void handle_generation(struct monitor *m, const struct nlmsghdr *msg)
 {
 	struct nlattr *tb[NFTA_GEN_MAX + 1];
@@ -170,7 +161,7 @@ static void handle_generation(struct monitor *m, const struct nlmsghdr *msg)
 		return;
 	m->nft.pid = (pid_t)ntohl(nl_get_u32(tb[NFTA_GEN_PROC_PID]));
 	nl_get_str(tb[NFTA_GEN_PROC_NAME], m->nft.process, sizeof(m->nft.process));
-	m->nft.own = is_own_thread(m->nft.pid);
+	m->nft.own = m->own_portid && msg->nlmsg_pid == m->own_portid;
 	if (m->events.nft)
 		m->events.nft(m->arg, &m->nft);
 	m->nft = (struct nft_event){ 0 };
@@ -235,6 +226,11 @@ static int dispatch_one(struct monitor *m, int fd, struct nd_error *err)
 	if (from_len == sizeof(from) && from.nl_pid == 0)
 		handle_datagram(m, fd, (int)n);
 	return 1;
+}
+
+void monitor_set_own(struct monitor *m, uint32_t nft_portid)
+{
+	m->own_portid = nft_portid;
 }
 
 int monitor_dispatch(struct monitor *m, struct nd_error *err)

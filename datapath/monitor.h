@@ -26,7 +26,7 @@ struct netconf_event {
 
 struct nft_event {
 	bool netd_table;	/* something in a table called "netd" */
-	bool own;		/* by a thread of this process */
+	bool own;		/* through the socket that monitor_set_own() named */
 	pid_t pid;		/* 0 where the kernel does not tell */
 	char process[16];	/* its name, or "" */
 };
@@ -47,6 +47,10 @@ int monitor_new(const struct monitor_events *events, void *arg, struct monitor *
 		struct nd_error *err);
 void monitor_free(struct monitor *m);		/* NULL is fine */
 ND_DEFINE_AUTO(struct monitor *, monitor_free)
+
+/* The port number of the netlink socket that makes netd's own nft transactions: the kernel's notices
+ * name it, in any PID namespace. */
+void monitor_set_own(struct monitor *m, uint32_t nft_portid);
 
 /* Readable when there is something to dispatch. */
 int monitor_fd(const struct monitor *m);

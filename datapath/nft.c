@@ -318,6 +318,11 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 	return r;
 }
 
+uint32_t nft_portid(const struct nft *nft)
+{
+	return nft->wire.portid;
+}
+
 int nft_adopt(struct nft *nft, struct nd_error *err)
 {
 	ND_AUTO(nft_batch_free) struct nft_batch *b = NULL;

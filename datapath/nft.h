@@ -25,6 +25,9 @@ int nft_new(bool no_persist, struct nft **out, struct nd_error *err);
 void nft_free(struct nft *nft);			/* NULL is fine; the tables stay */
 ND_DEFINE_AUTO(struct nft *, nft_free)
 
+/* The socket's port number, by which the kernel's notices name who made a transaction. */
+uint32_t nft_portid(const struct nft *nft);
+
 int nft_batch_begin(struct nft *nft, struct nft_batch **out, struct nd_error *err);
 /* Adds one step. was: CHANGE and REMOVE; want: CREATE and CHANGE; else NULL. Borrowed for the
  * call only. The kinds are PLAN_NFT_CHAIN and PLAN_NFT_ELEM. */

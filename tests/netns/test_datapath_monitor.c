@@ -65,6 +65,7 @@ static void set_up(void)
 	fresh_namespace();
 	resyncs = 0;
 	ck_assert_msg(monitor_new(&callbacks, NULL, &monitor, &err) == 0, "%s", err.text);
+	monitor_set_own(monitor, datapath_nft_portid(dp));
 }
 
 static void tear_down(void)
