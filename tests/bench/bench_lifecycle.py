@@ -1,60 +1,83 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""net-start and net-destroy as a client sees them, netd and libvirtd in turn, beside the kernel's own cost.
+"""net-start, net-destroy and net-destroy --all as a client sees them, beside libvirtd and the kernel's own cost.
 
-Both daemons are driven by the same client library in this process; the figures are medians of interleaved rounds.
-Only ratios are judged. NETD_BENCH_ROUNDS sets how many rounds (default 12).
+Both daemons are driven by the same client library in this process; figures are medians of interleaved rounds.
 """
-import os
-import statistics
+import socket
+import struct
 import subprocess
-import sys
+import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "../netns"), os.path.join(HERE, "../peers")]
+from benchtest import MANY, ROUNDS, BenchCase, crowd_xml, main, median, nat_xml, note, sh, timed
 import netdtest
 from libvirtd import Libvirtd
-from netdtest import nat_xml, sh
 
-ROUNDS = int(os.environ.get("NETD_BENCH_ROUNDS", "12"))
-MANY = int(os.environ.get("NETD_BENCH_NETWORKS", "500"))
-
-
-def timed(action):
-    start = time.perf_counter()
-    action()
-    return (time.perf_counter() - start) * 1000
+ALL = min(200, MANY)
 
 
 def link_del_ms():
-    """What the kernel takes to delete one bridge that is up and has an address."""
+    """What `ip link del` takes for one bridge that is up and has an address."""
     sh("ip", "link", "add", "benchbr", "type", "bridge")
     sh("ip", "addr", "add", "172.30.0.1/24", "dev", "benchbr")
     sh("ip", "link", "set", "benchbr", "up")
     return timed(lambda: subprocess.run(["ip", "link", "del", "benchbr"], check=True))
 
 
-def median(values):
-    return statistics.median(values)
+def ip_batch(lines):
+    sh("ip", "-batch", "-", input="\n".join(lines) + "\n", timeout=120)
 
 
-def row(what, ours, theirs, bound, of):
-    print("%-44s %9.2f ms %9.2f ms   ratio %7.2f  (wanted %s %s)" % (
-        what, ours, theirs, ours / theirs if of == "<=" else theirs / ours, of, bound))
+def grouped_delete_ms(n):
+    """What `ip link del group` takes for n bridges that are up and have addresses."""
+    ip_batch(line for i in range(n) for line in (
+        "link add kb%d type bridge" % i, "link set kb%d group 4711 up" % i,
+        "addr add 172.31.%d.1/24 dev kb%d" % (i, i)))
+    return timed(lambda: subprocess.run(["ip", "link", "del", "group", "4711"], check=True))
 
 
-class Lifecycle(netdtest.TestCase):
-    def connect(self):
-        import libvirt
-        self.netd.start()
-        ours = libvirt.open(self.netd.uri())
-        self.peer = Libvirtd()
-        theirs = libvirt.open("qemu:///system?socket=" + self.peer.socket)
-        return ours, theirs
+class Waiter(threading.Thread):
+    """Another user of rtnetlink: sets a link's MTU all the time, and keeps the longest wait."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.nl = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        sh("ip", "link", "add", "waiter0", "type", "veth", "peer", "name", "waiter1")
+        self.index = socket.if_nametoindex("waiter0")
+        self.stop, self.worst_ms = False, 0.0
+
+    def run(self):
+        seq = 0
+        while not self.stop:
+            seq += 1
+            body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, self.index, 0, 0) + \
+                struct.pack("=HHI", 8, 4, 1400 + seq % 2)
+            message = struct.pack("=IHHII", 16 + len(body), 16, 5, seq, 0) + body   # RTM_NEWLINK, ACK
+            self.worst_ms = max(self.worst_ms, timed(lambda: (self.nl.send(message), self.nl.recv(65536))))
+            time.sleep(0.002)
+
+    def end(self):
+        self.stop = True
+        self.join()
+        sh("ip", "link", "del", "waiter0")
+        return self.worst_ms
+
+
+class Lifecycle(BenchCase):
+    def start_rounds(self, net):
+        times = []
+        for _ in range(ROUNDS):
+            times.append(timed(net.create))
+            net.destroy()
+        return times
 
     def test_start_and_destroy_against_libvirt(self):
-        ours, theirs = self.connect()
+        import libvirt
+        ours = self.connect()
+        peer = Libvirtd()
+        self.addCleanup(peer.ns.delete)
+        theirs = libvirt.open("qemu:///system?socket=" + peer.socket)
         nets = [c.networkDefineXML(nat_xml("bench", "vbench0", 77)) for c in (ours, theirs)]
         start, stop, kernel = ([], []), ([], []), []
         for _ in range(ROUNDS):
@@ -62,35 +85,36 @@ class Lifecycle(netdtest.TestCase):
                 start[i].append(timed(net.create))
                 stop[i].append(timed(net.destroy))
             kernel.append(link_del_ms())
-        row("net-start: netd, libvirt", median(start[0]), median(start[1]), 30, ">=")
-        row("net-destroy: netd, libvirt", median(stop[0]), median(stop[1]), 1, ">=")
-        row("net-destroy: netd, ip link del", median(stop[0]), median(kernel), 0.8, "<=")
-        self.peer.stop()
-        self.assertGreaterEqual(median(start[1]) / median(start[0]), 30)
-        self.assertLessEqual(median(stop[0]) / median(kernel), 0.8)
+        peer.stop()
+        self.absolute("net-start", median(start[0]), "ms", 5)
+        self.figure("net-start: libvirt, netd", median(start[1]), median(start[0]), "ms", at_least=30, fail=8)
+        self.figure("net-destroy: netd, ip link del", median(stop[0]), median(kernel), "ms", at_most=0.8, fail=1.6)
+        self.figure("net-destroy: libvirt, netd", median(stop[1]), median(stop[0]), "ms", at_least=1, fail=1)
 
     def test_start_with_many_running(self):
-        import libvirt
-        self.netd.start()
-        c = libvirt.open(self.netd.uri())
-        one = c.networkDefineXML(nat_xml("bench", "vbench0", 0).replace("192.168.0.", "10.255.0."))
+        conn = self.connect()
+        one = conn.networkDefineXML(nat_xml("bench", "vbench0", 0).replace("192.168.0.", "10.255.0."))
+        alone = self.start_rounds(one)
+        self.crowd(conn)
+        crowded = self.start_rounds(one)
+        self.absolute("net-start with %d running" % MANY, median(crowded), "ms", 5)
+        self.figure("net-start: with %d running, alone" % MANY, median(crowded), median(alone), "ms",
+                    at_most=2, fail=4)
 
-        def rounds():
-            times = []
-            for _ in range(ROUNDS):
-                times.append(timed(one.create))
-                one.destroy()
-            return median(times)
-        alone = rounds()
-        for i in range(MANY):
-            xml = nat_xml("n%d" % i, "vn%d" % i, 0).replace("192.168.0.", "10.%d.%d." % (i // 250, i % 250))
-            c.networkDefineXML(xml).create()
-        crowded = rounds()
-        row("net-start: with %d running, alone" % MANY, crowded, alone, 2, "<=")
-        took = timed(lambda: sh(netdtest.built("netd/ctl/netdctl"), "-c", self.netd.uri(), "net-destroy", "--all",
-                                timeout=600))
-        print("net-destroy --all of %d: %.0f ms" % (MANY, took))
-        self.assertLessEqual(crowded / alone, 2)
+    def test_destroy_all(self):
+        conn = self.connect()
+        kernel = [grouped_delete_ms(ALL)]
+        nets = [conn.networkDefineXML(crowd_xml(i)) for i in range(ALL)]
+        for net in nets:
+            net.create()
+        waiter = Waiter()
+        waiter.start()
+        took = timed(lambda: self.netd.ctl("net-destroy", "--all", timeout=600))
+        worst = waiter.end()
+        kernel.append(grouped_delete_ms(ALL))
+        self.figure("net-destroy --all of %d, one grouped delete" % ALL, took, median(kernel), "ms",
+                    at_most=1.4, fail=3)
+        self.absolute("  longest wait of another rtnetlink request", worst, "ms", 250)
 
 
-netdtest.main()
+main()
