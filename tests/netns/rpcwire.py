@@ -29,6 +29,7 @@ class Wire:
         self.socket.connect(path)
         self.buffer = b""
         if open_it:
+            self.ask(AUTH_LIST)
             self.ask(OPEN, OPEN_ARGS)
 
     def send(self, data):
