@@ -53,7 +53,7 @@ static void propose_verbs(struct completing *c)
 /* A connection, without a word about it when there is none. */
 static bool have_daemon(struct ctl *ctl)
 {
-	struct rpc_client_options opt = { .uri = ctl->uri, .read_only = true };
+	struct rpc_client_options opt = { .uri = ctl->uri, .read_only = ctl->read_only };
 	struct nd_error ignored = { 0 };
 
 	if (ctl->client)

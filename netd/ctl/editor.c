@@ -29,7 +29,7 @@ static int editor_spawn(const char *path, struct nd_error *err)
 	int status = 0;
 	pid_t pid;
 
-	if (asprintf(&command, "exec %s \"$1\"", editor) < 0) {
+	if (asprintf(&command, "%s \"$1\"", editor) < 0) {
 		command = NULL;
 		return nd_error_nomem(err);
 	}

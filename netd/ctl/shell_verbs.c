@@ -108,6 +108,7 @@ static int run_complete(struct ctl *ctl, const struct verb_args *args, struct nd
 	if (n == 0)
 		return 0;
 	ctl->quiet = true;
+	ctl->read_only = true;		/* whoever types may not be in netd's group */
 	complete_words(ctl, words, n - 1, words[n - 1], &found);
 	for (size_t i = 0; i < found.n; i++)
 		printf("%s\n", found.words[i]);

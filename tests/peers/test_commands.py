@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every net command: virsh on libvirtd, virsh on netd and netdctl on netd say the same.
+"""Every net command: virsh and netdctl, on libvirtd and on netd, say the same.
 
-Each step is one command; output, errors and exit code of the three runs are compared byte by byte.
+Each step is one command; output, errors and exit code of the four runs are compared byte by byte.
 What netd does otherwise on purpose stands in the step, as the change that makes them equal.
 """
 import os
@@ -224,12 +224,15 @@ class Commands(netdtest.TestCase):
                 different.append("%s\n%s\n%s" % (line, a, b))
         self.assertEqual(len(different), 0, "%s:\n\n%s" % (name, "\n".join(different)))
 
-    def test_three_ways_to_say_it(self):
+    def test_four_ways_to_say_it(self):
         libvirtd = self.run_all("virsh", self.peer.uri())
         virsh = self.run_all("virsh", self.netd.uri())
         netdctl = self.run_all(built("netd/ctl/netdctl"), self.netd.uri())
+        abroad = self.run_all(built("netd/ctl/netdctl"), self.peer.uri())
         with self.subTest("netdctl and virsh"):
             self.compare("virsh and netdctl on netd", virsh, netdctl)
+        with self.subTest("netdctl and virsh on libvirtd"):
+            self.compare("virsh and netdctl on libvirtd", libvirtd, abroad)
         with self.subTest("netd and libvirtd"):
             self.compare("virsh on libvirtd and on netd", libvirtd, virsh)
 
