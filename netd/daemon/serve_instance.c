@@ -290,9 +290,15 @@ static void on_failed(struct serve_instance *i, struct channel_message *m)
 	if (i->state == STARTING) {
 		process_bury(i);
 		step_failed(i, &err);
-	} else if (i->state == CONFIGURING) {
+	} else if (i->state == CONFIGURING && i->proven) {
 		i->state = SERVING;
 		step_failed(i, &err);
+	} else if (i->state == CONFIGURING) {
+		/* An adopted one, of which nobody knows what it had: a fresh one takes its place. */
+		nd_log(LOG_WARNING, i->name, "the server is replaced: %s", text);
+		i->have_sockets = ~i->want_sockets;
+		i->state = SERVING;
+		step(i);
 	}
 }
 
