@@ -8,6 +8,8 @@
 #include "netd/base/log.h"
 
 #define KILL_AFTER_US (2 * 1000000ull)
+#define REFILL_AFTER_TAKE_US 10000ull	/* the start that took one is through by then */
+#define REFILL_ACCURACY_US 1000ull
 #define REFILL_AFTER_DEATH_US 1000000ull	/* a spare that dies at once must not spin */
 
 struct member {
@@ -68,6 +70,12 @@ static void on_any_message(void *arg, struct serve_process *p, struct channel_me
 	/* HELLO of a spare, GONE of one that leaves: nothing to do. */
 }
 
+static void refill_in(struct serve_pool *pool, uint64_t usec)
+{
+	(void)sd_event_source_set_time_relative(pool->refill_later, usec);
+	(void)sd_event_source_set_enabled(pool->refill_later, SD_EVENT_ONESHOT);
+}
+
 static void on_spare_gone(void *arg, struct serve_process *p, const char *why)
 {
 	struct member *m = arg;
@@ -77,8 +85,7 @@ static void on_spare_gone(void *arg, struct serve_process *p, const char *why)
 	list_remove(&pool->spares, m);
 	pool->n_spares--;
 	member_free(m);
-	(void)sd_event_source_set_time_relative(pool->refill_later, REFILL_AFTER_DEATH_US);
-	(void)sd_event_source_set_enabled(pool->refill_later, SD_EVENT_ONESHOT);
+	refill_in(pool, REFILL_AFTER_DEATH_US);
 }
 
 static int spare_add(struct serve_pool *pool, struct nd_error *err)
@@ -140,8 +147,8 @@ int serve_pool_new(sd_event *event, const char *program, const char *lease_dir, 
 	if (r >= 0)
 		r = sd_event_source_set_priority(pool->refill, SD_EVENT_PRIORITY_IDLE);
 	if (r >= 0)
-		r = sd_event_add_time_relative(event, &pool->refill_later, CLOCK_MONOTONIC, 0, 0,
-					       on_refill_later, pool);
+		r = sd_event_add_time_relative(event, &pool->refill_later, CLOCK_MONOTONIC, 0,
+					       REFILL_ACCURACY_US, on_refill_later, pool);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(pool->refill_later, SD_EVENT_OFF);
 	if (r < 0)
@@ -155,7 +162,8 @@ int serve_pool_take(struct serve_pool *pool, const struct serve_process_hooks *h
 {
 	struct member *m = pool->spares;
 
-	(void)sd_event_source_set_enabled(pool->refill, SD_EVENT_ONESHOT);
+	if (sd_event_source_get_enabled(pool->refill_later, NULL) == 0)
+		refill_in(pool, REFILL_AFTER_TAKE_US);
 	if (!m)
 		return serve_process_spawn(pool->event, pool->program, pool->lease_dir, hooks, arg,
 					   out, err);
