@@ -95,7 +95,7 @@ if [ -z "$quick" ]; then
 	configure build/asan -Dwerror=true -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false &&
 		step "sanitizer build" build build/asan &&
 		stage "unit and namespace tests under the sanitizers" &&
-		tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
+		NETD_OTHER_BUILD=$PWD/build/check tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
 
 	stage "fuzzing, a minute for each parser"
 	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netd may stop, die or be upgraded: guests notice nothing."""
+import os
+import re
 import signal
 import subprocess
 import time
+import unittest
 
 import netdtest
 from netdtest import nat_xml, sh, wait_for
@@ -45,6 +48,59 @@ class Restart(netdtest.TestCase):
         self.running()
         self.ping_while(lambda: self.netd.restart(signal.SIGKILL))
         self.assert_serves()
+
+    def storm_while(self, action):
+        """Pings at 100 Hz, a TCP stream, leases taken and renewed, and names asked for meanwhile."""
+        crowd = self.guest("virbr0")
+        crowd.address("192.168.122.250/24")
+        server = self.out.spawn("iperf3", "-s", "-1", stdout=subprocess.DEVNULL)
+        wait_for("iperf3", lambda: ":5201" in self.out.run("ss", "-ltn").stdout)
+        stream = self.g.spawn("iperf3", "-c", self.out.V4, "-t", "600", "-b", "20M",
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("the stream", lambda: self.g.run("ss", "-tn").stdout.count(":5201") >= 2)
+        leases = crowd.spawn("perfdhcp", "-4", "-l", "eth0", "-r", "50", "-f", "40", "-R", "30", "-p", "6",
+                             "-W", "1000000", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        names = crowd.spawn("sh", "-c", "while sleep 0.02; do dig +short +tries=1 +time=2 alpha "
+                            "@192.168.122.1 || echo none; done", stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+        for _ in range(3):
+            self.ping_while(action)
+        report = leases.communicate(timeout=30)[0]
+        names.kill()
+        answers = names.communicate()[0].split()
+        self.assertIsNone(stream.poll(), "the TCP stream ended")
+        stream.kill()
+        stream.wait()
+        server.kill()
+        server.wait()
+        drops = [int(n) for n in re.findall(r"drops: (-?\d+)", report)]
+        self.assertTrue(drops and not any(drops), report)
+        self.assertIn("REQUEST-ACK (renewal)", report)
+        self.assertGreater(len(answers), 50)
+        self.assertEqual(set(answers), {self.lease["ip"]})
+        self.assert_serves()
+
+    def test_restart_in_a_storm(self):
+        self.running()
+        self.storm_while(self.netd.restart)
+
+    def test_kill_in_a_storm(self):
+        self.running()
+        self.storm_while(lambda: self.netd.restart(signal.SIGKILL))
+
+    @unittest.skipUnless(os.environ.get("NETD_OTHER_BUILD"), "NETD_OTHER_BUILD names no other build")
+    def test_another_build_takes_over_in_a_storm(self):
+        self.running()
+        builds = [netdtest.BUILD, os.environ["NETD_OTHER_BUILD"]]
+
+        def upgrade():
+            netdtest.BUILD = builds[1]
+            builds.reverse()
+            self.netd.restart()
+        try:
+            self.storm_while(upgrade)
+        finally:
+            netdtest.BUILD = min(builds, key=lambda b: b == os.environ["NETD_OTHER_BUILD"])
 
     def test_guests_are_served_while_netd_is_down(self):
         self.running()
