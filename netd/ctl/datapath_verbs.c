@@ -91,6 +91,65 @@ static int run_release(struct ctl *ctl, const struct verb_args *args, struct nd_
 			   "released: it is repaired again", err);
 }
 
+/* net-status */
+
+static json_t *param_json(const lv_param_value *v)
+{
+	switch (v->type) {
+	case LV_PARAM_INT:	return json_integer(v->lv_param_value_u.i);
+	case LV_PARAM_UINT:	return json_integer(v->lv_param_value_u.ui);
+	case LV_PARAM_LLONG:	return json_integer(v->lv_param_value_u.l);
+	case LV_PARAM_ULLONG:	return json_integer((json_int_t)v->lv_param_value_u.ul);
+	case LV_PARAM_DOUBLE:	return json_real(v->lv_param_value_u.d);
+	case LV_PARAM_BOOLEAN:	return json_boolean(v->lv_param_value_u.b);
+	default:		return ctl_json_string(v->lv_param_value_u.s);
+	}
+}
+
+static json_t *status_json(const netd_network_status_ret *ret)
+{
+	json_t *doc = json_object();
+
+	for (u_int i = 0; i < ret->params.params_len; i++)
+		json_object_set_new(doc, ret->params.params_val[i].field,
+				    param_json(&ret->params.params_val[i].value));
+	return doc;
+}
+
+/* One line per value: what JSON would print, but strings without quotes. */
+static int status_print(json_t *doc)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(doc, key, value) {
+		ND_AUTO(free) char *text = json_is_string(value) ? strdup(json_string_value(value))
+					   : json_dumps(value, JSON_ENCODE_ANY);
+
+		printf("%-24s %s\n", key, text ? text : "?");
+	}
+	json_decref(doc);
+	return 0;
+}
+
+static int run_status(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	ND_AUTO(net_fini) lv_net net = { 0 };
+	netd_network_status_ret ret = { 0 };
+	lv_net_flags_args request = { 0 };
+	json_t *doc;
+
+	if (net_find(ctl, arg_string(args, "network"), &net, err) < 0)
+		return -1;
+	request.net = net;
+	if (call_any(ctl, NETD_PROGRAM, NETD_PROC_NETWORK_STATUS, CALL_XDR(lv_net_flags_args),
+		     &request, CALL_XDR(netd_network_status_ret), &ret, err) < 0)
+		return ctl_error("Failed to get the status of network %s", net.name);
+	doc = status_json(&ret);
+	xdr_free(CALL_XDR(netd_network_status_ret), &ret);
+	return arg_flag(args, "json") ? ctl_print_json(doc) : status_print(doc);
+}
+
 static const struct arg_row plan_rows[] = {
 	{ "network", ARG_REQUIRED, "network name or uuid, or a file containing an XML network "
 	  "description", VALUES_NETWORK },
@@ -116,6 +175,7 @@ static const struct arg_row unplug_rows[] = {
 	  "UUID", VALUES_PORT },
 };
 static const struct arg_row hold_rows[] = { ARG_NETWORK(VALUES_ACTIVE) };
+static const struct arg_row status_rows[] = { ARG_NETWORK(VALUES_ACTIVE), ARG_JSON };
 static const struct arg_row validate_rows[] = {
 	{ "file", ARG_REQUIRED, "file containing an XML network description", VALUES_FILE },
 	ARG_JSON,
@@ -144,6 +204,9 @@ static const struct verb verbs[] = {
 	  "Makes a TAP device on the network for a virtual machine monitor.", plug_run,
 	  VERB_ROWS(plug_rows) },
 	{ "net-release", "repair a held network again", NULL, run_release, VERB_ROWS(hold_rows) },
+	{ "net-status", "counters of a running network",
+	  "Prints what the network's server has done, and whether its repairs are held.",
+	  run_status, VERB_ROWS(status_rows) },
 	{ "net-unplug", "unplug a guest's interface", NULL, plug_run_unplug,
 	  VERB_ROWS(unplug_rows) },
 	{ "net-validate", "check an XML network description",

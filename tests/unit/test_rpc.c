@@ -11,6 +11,7 @@
 
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
+#include "netd/rpc/session.h"
 #include "rpc_toy.h"
 
 /* Access */
@@ -290,6 +291,56 @@ START_TEST(a_connection_that_is_not_opened_ends)
 }
 END_TEST
 
+/* Lets the clock of the session's deadlines run ahead. */
+static bool tick_at(struct fixture *f, unsigned seconds)
+{
+	return rpc_session_tick(f->session, rpc_server_now_us(f->server) + seconds * 1000000ull);
+}
+
+START_TEST(only_who_asked_for_keepalive_is_pinged_and_dropped_in_the_end)
+{
+	struct fixture f = { 0 };
+
+	fixture_start(&f);
+	open_connection(&f, 0);
+	ck_assert(!tick_at(&f, 3600));
+	expect(&f, "");
+	rpc_session_start_keepalive(f.session);
+	ck_assert(tick_at(&f, 4));
+	expect(&f, "");
+	ck_assert(tick_at(&f, 5));
+	expect(&f, PING);
+	ck_assert(tick_at(&f, 9));
+	expect(&f, "");
+	feed(&f, PONG);		/* any message is life */
+	ck_assert(tick_at(&f, 4));
+	for (unsigned i = 1; i <= 5; i++) {
+		ck_assert(tick_at(&f, 5 * i));
+		expect(&f, PING);
+	}
+	ck_assert(!tick_at(&f, 30));
+	loop(&f);
+	expect_closed(&f);
+	ck_assert_uint_eq(f.n_closed, 1);
+	fixture_stop(&f);
+}
+END_TEST
+
+START_TEST(half_a_message_is_not_waited_for_for_ever)
+{
+	struct fixture f = { 0 };
+
+	fixture_start(&f);
+	open_connection(&f, 0);
+	feed(&f, "00000020 20008086");
+	ck_assert(tick_at(&f, 29));
+	ck_assert(!tick_at(&f, 31));
+	loop(&f);
+	expect_closed(&f);
+	fixture_stop(&f);
+}
+END_TEST
+
 static int listen_on(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -380,6 +431,8 @@ int main(void)
 		a_client_that_reads_no_events_is_dropped,
 		a_client_that_reads_no_replies_only_stops_itself,
 		a_connection_that_is_not_opened_ends,
+		only_who_asked_for_keepalive_is_pinged_and_dropped_in_the_end,
+		half_a_message_is_not_waited_for_for_ever,
 		connections_that_say_nothing_do_not_keep_others_out,
 		one_busy_client_does_not_delay_another,
 	};
