@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "netd/rpc/api_names.h"
 
 int calls_init(struct calls *c, struct nd_error *err)
 {
@@ -23,12 +22,12 @@ int calls_init(struct calls *c, struct nd_error *err)
 	*c = (struct calls){ .methods = calloc(n, sizeof(*c->methods)) };
 	if (!c->methods)
 		return nd_error_nomem(err);
-	c->remote = (struct rpc_program){ LV_PROGRAM, LV_VERSION, c->methods, 0, rpc_api_name };
+	c->remote = (struct rpc_program){ LV_PROGRAM, LV_VERSION, c->methods, 0 };
 	for (size_t i = 0; i < ND_COUNT(parts); i++) {
 		memcpy(c->methods + c->remote.n_methods, parts[i].rows, parts[i].n * sizeof(*c->methods));
 		c->remote.n_methods += parts[i].n;
 	}
-	c->netd = (struct rpc_program){ NETD_PROGRAM, NETD_VERSION, netd_methods, n_netd_methods, NULL };
+	c->netd = (struct rpc_program){ NETD_PROGRAM, NETD_VERSION, netd_methods, n_netd_methods };
 	c->programs[0] = &c->remote;
 	c->programs[1] = &c->netd;
 	return 0;

@@ -28,6 +28,7 @@ static const struct key keys[] = {
 	{ "group", KEY_TEXT, AT(group) },
 	{ "socket", KEY_TEXT, AT(socket) },
 	{ "socket_ro", KEY_TEXT, AT(socket_ro) },
+	{ "libvirt_sockets", KEY_BOOL, AT(libvirt_sockets) },
 	{ "serve_uid_base", KEY_UINT, AT(serve_uid_base), 1, 0x7fffffff },
 	{ "serve_uid_count", KEY_UINT, AT(serve_uid_count), 1, 1 << 20 },
 	{ "log_level", KEY_LEVEL, AT(log_level) },

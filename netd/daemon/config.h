@@ -10,6 +10,7 @@
 struct netd_config {
 	char *group;			/* who may use the read-write socket; "": root only */
 	char *socket, *socket_ro;	/* NULL: the default places */
+	bool libvirt_sockets;		/* listen where virtnetworkd does as well */
 	uid_t serve_uid_base;
 	unsigned serve_uid_count;
 	int log_level;			/* LOG_ERR ... LOG_DEBUG */

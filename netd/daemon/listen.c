@@ -8,17 +8,49 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <systemd/sd-daemon.h>
 
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 
-static const char *socket_path(const struct netd *d, bool read_only)
+/* A socket: what systemd calls it when it passes it, and where else it is made. */
+struct place {
+	const char *unit;
+	const char *path;	/* NULL: only when it is passed */
+	bool read_only;
+};
+
+enum { PLACES = 4 };
+
+static void list_places(const struct netd *d, struct place out[PLACES])
 {
-	if (read_only)
-		return d->config.socket_ro ? d->config.socket_ro : d->paths.socket_ro;
-	return d->config.socket ? d->config.socket : d->paths.socket;
+	const struct netd_config *c = &d->config;
+	const struct paths *p = &d->paths;
+
+	out[0] = (struct place){ "netd.socket", c->socket ? c->socket : p->socket, false };
+	out[1] = (struct place){ "netd-ro.socket", c->socket_ro ? c->socket_ro : p->socket_ro, true };
+	out[2] = (struct place){ "netd-libvirt.socket", c->libvirt_sockets ? p->libvirt_socket : NULL, false };
+	out[3] = (struct place){ "netd-libvirt-ro.socket", c->libvirt_sockets ? p->libvirt_socket_ro : NULL,
+				 true };
+}
+
+/* The folder is libvirt's: it is there, or /run is there. */
+static int make_folder_of(const char *path, struct nd_error *err)
+{
+	ND_AUTO(free) char *copy = strdup(path);
+	int r;
+
+	if (!copy)
+		return nd_error_nomem(err);
+	*strrchr(copy, '/') = '\0';
+	if (access(copy, F_OK) == 0)
+		return 0;
+	r = nd_effect(ND_EFFECT_FILE, "mkdir");
+	if (r == 0 && mkdir(copy, 0755) < 0)
+		r = -errno;
+	return r < 0 && r != -EEXIST ? nd_error_sys(err, -r, "cannot make directory '%s'", copy) : 0;
 }
 
 static int make_address(const char *path, struct sockaddr_un *out, struct nd_error *err)
@@ -92,32 +124,46 @@ static int passed(int n, char **names, const char *name)
 	return -1;
 }
 
+static int listen_place(struct netd *d, const struct place *place, int fd, gid_t group,
+			struct nd_error *err)
+{
+	gid_t gid = place->read_only ? (gid_t)-1 : group;
+	int r = 0;
+
+	if (fd < 0 && !place->path)
+		return 0;
+	if (fd < 0 && place->path == (place->read_only ? d->paths.libvirt_socket_ro : d->paths.libvirt_socket))
+		r = make_folder_of(place->path, err);
+	if (r == 0 && fd < 0)
+		r = open_socket(place->path, place->read_only ? 0666 : 0660, gid, &fd, err);
+	return r < 0 ? r : rpc_server_listen(d->rpc, fd, place->read_only, gid, err);
+}
+
 int listen_all(struct netd *d, struct nd_error *err)
 {
+	struct place places[PLACES];
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names), r = 0;
-	int rw = passed(n, names, "netd.socket"), ro = passed(n, names, "netd-ro.socket");
 	gid_t group = socket_group(d);
 
+	list_places(d, places);
+	for (size_t i = 0; i < PLACES && r == 0; i++)
+		r = listen_place(d, &places[i], passed(n, names, places[i].unit), group, err);
 	for (int i = 0; i < n && names; i++)
 		free(names[i]);
 	free(names);
-	if (rw < 0)
-		r = open_socket(socket_path(d, false), 0660, group, &rw, err);
-	if (r == 0)
-		r = rpc_server_listen(d->rpc, rw, false, group, err);
-	if (r == 0 && ro < 0)
-		r = open_socket(socket_path(d, true), 0666, (gid_t)-1, &ro, err);
-	if (r == 0)
-		r = rpc_server_listen(d->rpc, ro, true, (gid_t)-1, err);
 	d->own_sockets = r == 0 && n <= 0;
 	return r;
 }
 
 void listen_end(struct netd *d)
 {
+	struct place places[PLACES];
+
 	if (!d->own_sockets)
 		return;
-	(void)unlink(socket_path(d, false));	/* a leftover is replaced at the next start */
-	(void)unlink(socket_path(d, true));
+	list_places(d, places);
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].path)
+			(void)unlink(places[i].path);	/* a leftover is replaced at the next start */
 }

@@ -51,6 +51,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 		.leases = join(r, "/var/lib/netd/leases", &failed),
 		.socket = join(r, "/run/netd/netd-sock", &failed),
 		.socket_ro = join(r, "/run/netd/netd-sock-ro", &failed),
+		.libvirt_socket = join(r, "/run/libvirt/virtnetworkd-sock", &failed),
+		.libvirt_socket_ro = join(r, "/run/libvirt/virtnetworkd-sock-ro", &failed),
 		.resolv_conf = join("/etc/resolv.conf", "", &failed),
 		.resolved_conf = join("/run/systemd/resolve/resolv.conf", "", &failed),
 		.hosts = join("/etc/hosts", "", &failed),
@@ -66,7 +68,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 void paths_fini(struct paths *p)
 {
 	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->run, &p->live, &p->ports, &p->servers,
-			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->resolv_conf,
+			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
+			 &p->libvirt_socket_ro, &p->resolv_conf,
 			 &p->resolved_conf, &p->hosts, &p->serve, &p->schemas };
 
 	for (size_t i = 0; i < ND_COUNT(all); i++) {

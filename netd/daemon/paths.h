@@ -17,6 +17,7 @@ struct paths {
 	char *state;		/* var/lib/netd */
 	char *leases;		/* var/lib/netd/leases: UUID/, owned by the network's server */
 	char *socket, *socket_ro;
+	char *libvirt_socket, *libvirt_socket_ro;	/* run/libvirt/virtnetworkd-sock, -ro */
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
 	char *serve;		/* the netd-serve program */
 	char *schemas;		/* where the .rng files are */

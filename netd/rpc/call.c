@@ -178,17 +178,6 @@ static void refuse_peer(struct rpc_session *s, const struct rpc_header *h)
 	s->closing = true;
 }
 
-static void refuse_unknown(struct rpc_session *s, const struct rpc_header *h,
-			   const struct rpc_program *p)
-{
-	const char *name = p->name_of ? p->name_of(h->proc) : NULL;
-
-	if (name)
-		refuse(s, h, ND_ERR_NO_SUPPORT, RPC_DOMAIN_DOMAIN, "vir%s", name);
-	else
-		refuse(s, h, ND_ERR_RPC, RPC_DOMAIN_RPC, "unknown procedure: %d", (int)h->proc);
-}
-
 void rpc_call_take(struct rpc_session *s, const struct rpc_header *h, const uint8_t *payload,
 		   size_t len)
 {
@@ -211,7 +200,7 @@ void rpc_call_take(struct rpc_session *s, const struct rpc_header *h, const uint
 	}
 	m = method_find(p, h->proc);
 	if (!m)
-		refuse_unknown(s, h, p);
+		refuse(s, h, ND_ERR_RPC, RPC_DOMAIN_RPC, "unknown procedure: %d", (int)h->proc);
 	else if (!s->authenticated && !(m->flags & RPC_BEFORE_AUTH))
 		refuse(s, h, ND_ERR_RPC, RPC_DOMAIN_RPC, "authentication required");
 	else if (!m->handle)

@@ -49,9 +49,6 @@ struct rpc_program {
 	uint32_t number, version;
 	const struct rpc_method *methods;
 	size_t n_methods;
-	/* May be NULL. What a procedure without a method is called, so that it can be answered as
-	 * not supported rather than as unknown; NULL for those that do not exist. */
-	const char *(*name_of)(int32_t proc);
 };
 
 struct rpc_server_options {

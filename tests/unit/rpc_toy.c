@@ -12,7 +12,6 @@
 
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
-#include "netd/rpc/api_names.h"
 
 /* The toy program's handlers */
 
@@ -138,7 +137,7 @@ static const struct rpc_method toy_methods[] = {
 	{ LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RPC_DOMAIN_DOMAIN, RPC_READ_ONLY },
 };
 static const struct rpc_program toy_lv = {
-	LV_PROGRAM, LV_VERSION, toy_methods, ND_COUNT(toy_methods), rpc_api_name,
+	LV_PROGRAM, LV_VERSION, toy_methods, ND_COUNT(toy_methods),
 };
 static const struct rpc_method toy_netd_methods[] = {
 	{ NETD_PROC_NETWORK_PLUG, "netdNetworkPlug", RPC_DOMAIN_NETWORK, 0,

@@ -317,30 +317,6 @@ START_TEST(a_call_without_handler_is_not_supported)
 }
 END_TEST
 
-START_TEST(a_call_that_libvirt_has_and_netd_has_not_is_named)
-{
-	static const struct { int32_t proc; const char *api; } some[] = {
-		{ 16, "virDomainGetInfo" }, { 65, "virDomainInterfaceStats" },
-		{ 212, "virDomainGetState" }, { 273, "virConnectListAllDomains" },
-		{ 281, "virConnectListAllStoragePools" }, { 353, "virDomainInterfaceAddresses" },
-		{ 426, "virDomainGetMessages" }, { 443, "virDomainFDAssociate" },
-	};
-	struct fixture f = { 0 };
-	char text[128];
-
-	fixture_start(&f);
-	for (size_t i = 0; i < ND_COUNT(some); i++) {
-		struct rpc_header h = call_header(some[i].proc, 5);
-
-		send_message(&f, &h, NULL, NULL);
-		snprintf(text, sizeof(text), "this function is not supported by the connection "
-			 "driver: %s", some[i].api);
-		expect_error(&f, &h, 3, 20, text);
-	}
-	fixture_stop(&f);
-}
-END_TEST
-
 START_TEST(a_result_without_encoding_becomes_an_error)
 {
 	struct rpc_header h = call_header(LV_PROC_CONNECT_GET_URI, 5);
@@ -377,7 +353,6 @@ int main(void)
 		calls_before_authentication_are_refused,
 		calls_before_open_are_refused,
 		a_call_without_handler_is_not_supported,
-		a_call_that_libvirt_has_and_netd_has_not_is_named,
 		a_result_without_encoding_becomes_an_error,
 	};
 	nd_log_init("test_rpc_wire", LOG_EMERG);
