@@ -103,6 +103,7 @@ if [ -z "$quick" ]; then
 		step "fuzzing" tests/fuzz/run build/fuzz 60
 
 	stage "benchmarks"
+	export NETD_BENCH_ROUNDS=${NETD_BENCH_ROUNDS:-6} NETD_BENCH_NETWORKS=${NETD_BENCH_NETWORKS:-100}
 	tests build/check "the benchmarks" --suite bench --num-processes 1 --verbose
 fi
 
