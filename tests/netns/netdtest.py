@@ -292,7 +292,7 @@ def kernel_state():
                     sysctls[path] = f.read()
     return {
         "links": re.sub(r"^\d+: ", "", sh("ip", "-d", "link").stdout, flags=re.M),
-        "addresses": re.sub(r"^\d+: ", "", re.sub(r"(valid|preferred)_lft \S+", "",
+        "addresses": re.sub(r"^\d+: ", "", re.sub(r"(valid|preferred)_lft \S+|tentative ", "",
                             sh("ip", "-o", "addr").stdout), flags=re.M),
         "routes": sh("ip", "route", "show", "table", "all").stdout,
         "routes6": sh("ip", "-6", "route", "show", "table", "all").stdout,
