@@ -9,6 +9,7 @@
 #include "netd/rpc/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -354,6 +355,12 @@ int rpc_server_listen(struct rpc_server *srv, int fd, bool read_only, gid_t grou
 	*l = (struct rpc_listener){
 		.server = srv, .fd = fd, .read_only = read_only, .group_gid = group_gid,
 	};
+	/* One that systemd passes blocks, and accepting takes all that wait and one more. */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		r = -errno;
+		listener_free(l);
+		return nd_error_sys(err, -r, "cannot use the socket for clients");
+	}
 	r = sd_event_add_io(srv->opt.event, &l->source, fd, EPOLLIN, handle_accept, l);
 	if (r < 0) {
 		listener_free(l);

@@ -70,8 +70,8 @@ int rpc_server_new(const struct rpc_server_options *opt, struct rpc_server **out
 		   struct nd_error *err);
 void rpc_server_free(struct rpc_server *s);
 
-/* Takes a listening socket. read_only: every session on it is. group_gid: peers in that group
- * (and root, and our own uid) may connect; (gid_t)-1: everyone. */
+/* Takes a listening socket, and makes it non-blocking. read_only: every session on it is.
+ * group_gid: peers in that group (and root, and our own uid) may connect; (gid_t)-1: everyone. */
 int rpc_server_listen(struct rpc_server *s, int fd, bool read_only, gid_t group_gid,
 		      struct nd_error *err);
 
