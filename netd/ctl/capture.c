@@ -211,6 +211,8 @@ int capture_run(struct ctl *ctl, const struct verb_args *args, struct nd_error *
 		return -1;
 	if (file && !(dump = dump_open(ctl, pcap, file)))
 		return pcap_fail(pcap, device, err);
+	if (dump && pcap_dump_flush(dump) < 0)	/* who waits for the file may read on from here */
+		return pcap_fail(pcap, device, err);
 	if (arg_number(args, "count", &count) && count < 1)
 		return ctl_error("--count must be 1 or more");
 	if (arg_number(args, "timeout", &timeout_s) && timeout_s < 1)
