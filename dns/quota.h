@@ -3,8 +3,8 @@
  *
  * All guests share a socket's queue: one that floods it fills it, and the others' queries are lost
  * or wait behind its own. Answering is what takes time, reading little: so while the server is
- * pressed each client gets so many answers in each few milliseconds, what is over that is read and
- * dropped, and the queue stays short.
+ * pressed each client has a quota of answers in each few milliseconds, what is over that is read
+ * and dropped as long as the queue is not short, and so it is kept short.
  */
 #pragma once
 #include <stdbool.h>
@@ -18,18 +18,24 @@ struct dns_quota {
 	uint64_t pressed_until_ms;
 	uint64_t tick, seed;
 	unsigned n_clients, allowed;	/* in this tick: seen so far; answers for each */
-	uint16_t used[256];		/* by the address' hash, another one in each tick */
+	uint16_t used[1024];		/* by the address' hash, another one in each tick */
 };
 
-/* A socket's queue, looked at whenever a full batch came from it. */
+/* A socket's queue, looked at after each batch of queries that came from it. */
 struct dns_queue {
 	uint64_t deep_since_ms;		/* 0: it is not */
+	uint64_t bytes;			/* what the kernel charges to it */
 };
 
-/* queued_bytes: what the kernel has charged to the socket's receive queue. A queue that stays
- * deep while it is worked on is a flood; one that is deep for once is a burst. */
+/* A queue that stays deep while it is worked on is a flood; one that is deep for once is a burst. */
 void dns_quota_look(struct dns_quota *q, struct dns_queue *queue, uint64_t queued_bytes,
 		    uint64_t now_ms);
 
-/* False: the query is over its client's quota. Always true while the server is not pressed. */
-bool dns_quota_take(struct dns_quota *q, const struct nd_ip *client, uint64_t now_ms);
+static inline bool dns_quota_pressed(const struct dns_quota *q, uint64_t now_ms)
+{
+	return now_ms < q->pressed_until_ms;
+}
+
+/* False: the query is to be dropped. Always true while the server is not pressed. */
+bool dns_quota_take(struct dns_quota *q, const struct dns_queue *queue,
+		    const struct nd_ip *client, uint64_t now_ms);

@@ -118,7 +118,7 @@ static size_t handle_datagram(struct udp_socket *u, struct batch *b, int i, uint
 		asker.address.v6 = b->from[i].v6;
 	}
 	s->counters.queries_udp++;
-	if (!dns_quota_take(&s->quota, &asker.client, now_ms)) {
+	if (!dns_quota_take(&s->quota, &u->queue, &asker.client, now_ms)) {
 		s->counters.dropped_share++;
 		return 0;
 	}
@@ -146,7 +146,7 @@ static void batch_send(struct udp_socket *u, struct batch *b, unsigned n)
 	}
 }
 
-/* After a full batch: is there a flood behind it? */
+/* After a batch: is there a flood behind it? */
 static void queue_look(struct udp_socket *u, bool full, uint64_t now_ms)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
@@ -154,7 +154,7 @@ static void queue_look(struct udp_socket *u, bool full, uint64_t now_ms)
 
 	if (full && getsockopt(u->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
 		return;		/* Linux before 4.12: no quota, then */
-	if (full || u->queue.deep_since_ms)
+	if (full || u->queue.bytes)
 		dns_quota_look(&u->server->quota, &u->queue, info[SK_MEMINFO_RMEM_ALLOC], now_ms);
 }
 

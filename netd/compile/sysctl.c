@@ -60,6 +60,21 @@ static int bridge_v6(const struct net_def *def, struct plan *p)
 	return r;
 }
 
+/* What the host sends to guests who do not answer ARP waits, and counts against the sender's
+ * buffer meanwhile: with the kernel's 208 KiB for each of them, a guest that forges a few addresses
+ * would silence the DNS server. A few packets are enough for those who are there. */
+static int neighbours(const struct net_def *def, bool has_ipv6, struct plan *p)
+{
+	const char *b = def->bridge.name;
+	int r = 0;
+
+	if (has_family(def, AF_INET))
+		r = add(p, false, "8192", "net/ipv4/neigh/%s/unres_qlen_bytes", b);
+	if (r == 0 && has_ipv6 && has_family(def, AF_INET6))
+		r = add(p, false, "8192", "net/ipv6/neigh/%s/unres_qlen_bytes", b);
+	return r;
+}
+
 /* The forward device need not exist yet; a plan compiled once it does has its sysctls. */
 static bool exists(const struct compile_input *in, const char *dev)
 {
@@ -167,6 +182,8 @@ int compile_sysctls(const struct compile_input *in, struct plan *p)
 	const struct net_def *def = in->def;
 	int r = in->facts->has_ipv6 ? bridge_v6(def, p) : 0;
 
+	if (r == 0)
+		r = neighbours(def, in->facts->has_ipv6, p);
 	/* So that the rules decide, and a guest is refused at once instead of left waiting, as it is
 	 * where another network turned forwarding on for all. */
 	if (r == 0 && is_isolated(def) && has_family(def, AF_INET6) && in->facts->has_ipv6 &&

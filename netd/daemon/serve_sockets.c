@@ -17,6 +17,9 @@
 
 #define DNS_PORT 53
 #define PACKET_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while the server waits for a CPU */
+/* Replies to forged addresses count until the kernel has given up looking for their owners: so many
+ * neighbours as its table holds, times the bridge's unres_qlen_bytes (see compile). */
+#define UDP_SEND_BYTES (8 * 1024 * 1024)
 #define UDP_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while others have the CPU */
 #define TCP_BACKLOG 32
 
@@ -105,8 +108,11 @@ static int dns_open(const struct nd_ip *ip, int ifindex, const char *device, int
 	    (v6 && option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) ||
 	    (type == SOCK_STREAM && option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0))
 		return nd_error_sys(err, errno, "cannot prepare a DNS socket on '%s'", device);
-	if (type == SOCK_DGRAM)
+	if (type == SOCK_DGRAM) {
 		buffer_set(fd, UDP_BUFFER_BYTES);
+		if (option_set(fd, SOL_SOCKET, SO_SNDBUFFORCE, UDP_SEND_BYTES) < 0)
+			(void)option_set(fd, SOL_SOCKET, SO_SNDBUF, UDP_SEND_BYTES);
+	}
 	if (bind(fd, (struct sockaddr *)&at, len) < 0)
 		return nd_error_sys(err, errno, "cannot listen for DNS on %s port 53 (%s)",
 				    nd_ip_format(ip, text), type == SOCK_DGRAM ? "UDP" : "TCP");

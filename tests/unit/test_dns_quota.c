@@ -31,7 +31,7 @@ static unsigned answers(unsigned i, unsigned queries, uint64_t now_ms)
 	unsigned n = 0;
 
 	while (queries-- > 0)
-		n += dns_quota_take(&quota, &ip, now_ms);
+		n += dns_quota_take(&quota, &queue, &ip, now_ms);
 	return n;
 }
 
@@ -62,11 +62,11 @@ START_TEST(in_a_flood_those_who_ask_little_are_answered)
 
 	flood_until_pressed(&now_ms);
 	for (int tick = 0; tick < 100; tick++, now_ms += 20) {
-		ck_assert_uint_le(answers(66, 10000, now_ms), 1024);
-		/* Only when the two share a place, which one time in 256 they do, it gets nothing. */
+		ck_assert_uint_le(answers(66, 10000, now_ms), 512);
+		/* Only when the two share a place, which one time in 1,024 they do, it gets nothing. */
 		quiet += answers(7, 3, now_ms);
 		/* Two clients: half for each. */
-		halves += answers(66, 10000, now_ms + 10) == 512;
+		halves += answers(66, 10000, now_ms + 10) == 256;
 	}
 	ck_assert_uint_ge(quiet, 270);
 	ck_assert_uint_ge(halves, 90);
@@ -84,7 +84,7 @@ START_TEST(hardly_any_query_of_a_quiet_guest_is_dropped)
 			(void)answers(bad, 200, now_ms);
 		answered += answers(7, 1, now_ms);
 	}
-	ck_assert_uint_ge(answered, 850);	/* 20 of 256 places are full: 922 expected */
+	ck_assert_uint_ge(answered, 950);	/* 20 of 1,024 places are full: 980 expected */
 }
 END_TEST
 
@@ -97,8 +97,20 @@ START_TEST(forged_addresses_do_not_take_everything)
 	for (int tick = 0; tick < 10; tick++, now_ms += 10)
 		for (unsigned i = 0; i < 50000; i++)
 			forged += answers(1000 + i, 1, now_ms);
-	/* In a tick the first ones of each place: 256 places, 4 each. */
-	ck_assert_uint_le(forged, 10 * 1024 + 50000);
+	/* In a tick the first ones of each place: 1,024 places, 4 each. */
+	ck_assert_uint_le(forged, 9 * 4096 + 50000);
+}
+END_TEST
+
+START_TEST(over_quota_is_answered_when_nobody_waits)
+{
+	uint64_t now_ms = 1000;
+
+	flood_until_pressed(&now_ms);
+	dns_quota_look(&quota, &queue, 1000, now_ms);
+	ck_assert_uint_eq(answers(66, 10000, now_ms), 10000);
+	dns_quota_look(&quota, &queue, DEEP / 2, now_ms);
+	ck_assert_uint_eq(answers(66, 10000, now_ms), 0);
 }
 END_TEST
 
@@ -254,6 +266,7 @@ int main(void)
 	tcase_add_test(t, in_a_flood_those_who_ask_little_are_answered);
 	tcase_add_test(t, hardly_any_query_of_a_quiet_guest_is_dropped);
 	tcase_add_test(t, forged_addresses_do_not_take_everything);
+	tcase_add_test(t, over_quota_is_answered_when_nobody_waits);
 	tcase_add_test(t, a_second_after_the_flood_all_is_as_before);
 	t = tcase_create("fair");
 	suite_add_tcase(s, t);
