@@ -14,6 +14,19 @@ from netdtest import sh
 
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 XML = netdtest.nat_xml("sysnet", "vsys0", 66)
+RICH = netdtest.nat_xml("rich", "vrich0", 67, extra="""<metadata><x:y xmlns:x='urn:x'>z</x:y></metadata>
+  <mtu size='1400'/><domain name='rich.test' localOnly='yes'/>
+  <dns><forwarder domain='corp.test' addr='192.0.2.1'/><txt name='t' value='v'/>
+    <srv service='ldap' protocol='tcp' target='h.rich.test' port='389'/>
+    <host ip='192.168.67.9'><hostname>nine</hostname></host></dns>""",
+    dhcp="<dhcp><range start='192.168.67.10' end='192.168.67.90'><lease expiry='1' unit='hours'/></range>"
+    "<host mac='52:54:00:00:00:01' name='one' ip='192.168.67.100'/></dhcp>",
+    more="<ip family='ipv6' address='fd00:67::1' prefix='64'/>"
+    "<route address='10.67.0.0' prefix='16' gateway='192.168.67.2'/>"
+    "<portgroup name='fast' default='yes'/>")
+PORT = """<networkport><uuid>3a2a0a80-0f0f-4d4d-8a8a-0000000000aa</uuid>
+  <owner><name>guest</name><uuid>3a2a0a80-0f0f-4d4d-8a8a-0000000000bb</uuid></owner>
+  <portgroup>fast</portgroup><mac address='52:54:00:aa:00:10'/></networkport>"""
 
 
 class Clients(netdtest.TestCase):
@@ -54,6 +67,22 @@ class Clients(netdtest.TestCase):
                env={"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
                     "GOCACHE": d + "/cache", "HOME": d})
             self.assertIn("closed", self.compare(d + "/client", "{target}", "{xml}", socket=True))
+
+    def test_virt_xml_validate(self):
+        """libvirt's own schemas hold what netd prints: documents at rest and at work, and a port."""
+        name = self.netd.define(RICH)
+        port = self.netd.root + "/port.xml"
+        with open(port, "w") as f:
+            f.write(PORT)
+        self.netd.virsh("net-port-create", name, port)
+        uuid = self.netd.virsh("net-port-list", name, "--uuid").stdout.strip()
+        for kind, argv in (("network", ("net-dumpxml", name)), ("network", ("net-dumpxml", name, "--inactive")),
+                           ("networkport", ("net-port-dumpxml", name, uuid))):
+            text = self.netd.virsh(*argv).stdout
+            with open(port, "w") as f:
+                f.write(text)
+            done = sh("virt-xml-validate", port, kind, check=False)
+            self.assertEqual(done.returncode, 0, text + done.stdout + done.stderr)
 
     def test_ansible(self):
         for daemon in (self.peer, self.netd):
