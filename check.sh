@@ -75,7 +75,7 @@ tests()
 	passed=$((passed + $(count Ok)))
 	skipped=$((skipped + $(count Skipped)))
 	bad=$(count 'Fail|Unexpected Pass|Timeout')
-	grep -q '^Ok:' "$log" || { cat "$log"; bad=1; }
+	grep -q '^Ok:' "$log" || { cat "$log"; bad=$((bad + 1)); }	# nothing ran
 	failed=$((failed + bad))
 	[ "$bad" = 0 ] || failures+=("$bad in $name")
 	rm -f "$log"

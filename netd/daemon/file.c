@@ -135,7 +135,6 @@ int file_replace(int dir_fd, const char *name, const char *text, mode_t mode, bo
 
 int file_remove(int dir_fd, const char *name, bool durable)
 {
-	ND_AUTO(free) char *old = NULL;
 	int r = nd_effect(ND_EFFECT_FILE, "unlink");
 
 	if (r < 0)

@@ -11,16 +11,15 @@
 
 #define FRAME_MAX 1536		/* an untagged Ethernet frame; longer ones are cut and fail later */
 
-union control {
-	struct cmsghdr align;
-	uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+struct control {
+	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 };
 
 /* Everything that a turn touches, in frame order: a quiet server touches the first page only. */
 struct slot {
 	uint8_t frame[FRAME_MAX];
 	struct sockaddr_ll from;
-	union control control;
+	struct control control;
 	struct iovec iov;
 	uint32_t len;
 	bool csum_partial, waiting;

@@ -1195,7 +1195,7 @@ START_TEST(idle_and_slow_connections_are_closed)
 	slow = connect_tcp("127.1.0.1");
 	for (int i = 0; i < 12; i++) {
 		ck_assert(i > 9 || !closed(slow));
-		(void)!send(slow, "\0\x40xxxxxxxxxx" + i, 1, MSG_NOSIGNAL);
+		(void)!send(slow, &"\0\x40xxxxxxxxxx"[i], 1, MSG_NOSIGNAL);
 		pass(1000);
 	}
 	ck_assert(closed(idle));

@@ -288,8 +288,8 @@ START_TEST(the_schema_refuses_what_is_not_in_the_grammar)
 		"<bridge name='a' bogus='b'/>",
 		"<name>second</name>",
 		"<forward mode='none'/>",
-		"<forward mode='hostdev'><interface dev='a'/><address type='pci' domain='0' bus='0' "
-			"slot='0' function='0'/></forward>",
+		("<forward mode='hostdev'><interface dev='a'/><address type='pci' domain='0' bus='0' "
+		 "slot='0' function='0'/></forward>"),
 		"<ip address='fd00::1'/>",
 		"<ip address='10.0.0.1' netmask='255.0.0.0' prefix='8'/>",
 		"<ip family='ipv6' address='fd00::1'><tftp root='/'/></ip>",
