@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual names every command and option that netdctl has, and bash completes them."""
+"""The manuals name every command, option, key and element there is, and bash completes the commands."""
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -24,10 +25,18 @@ def bash_propose(*words):
     return done.stdout.split()
 
 
+def read(path):
+    with open(os.path.join(source, path)) as f:
+        return f.read()
+
+
+def manual(page):
+    return read("man/" + page).replace("\\-", "-").replace("\\fR", " ").replace("\\fP", " ")
+
+
 class Manual(unittest.TestCase):
     def setUp(self):
-        with open(source + "/man/netdctl.1") as f:
-            self.text = f.read().replace("\\-", "-").replace("\\fR", " ").replace("\\fP", " ")
+        self.text = manual("netdctl.1")
 
     def test_every_command_and_option_is_described(self):
         commands = propose("")
@@ -40,6 +49,26 @@ class Manual(unittest.TestCase):
                         and option not in ("--network", "--interface", "--command", "--section",
                                            "--mac", "--file", "--port", "--uri", "--write",
                                            "--count", "--snaplen", "--table", "--current")]
+        self.assertEqual(missing, [])
+
+
+    def test_every_key_of_the_configuration_is_described(self):
+        keys = re.findall(r'\{ "(\w+)", KEY_', read("netd/daemon/config.c"))
+        self.assertGreater(len(keys), 10)
+        self.assertEqual([k for k in keys if not re.search(r"\b%s\b" % k, manual("netd.conf.5"))], [])
+
+    def test_every_option_of_the_daemon_is_described(self):
+        options = re.findall(r'^\t\{ "([a-z-]+)", (?:no|required)_argument', read("netd/daemon/main.c"), re.M)
+        self.assertGreater(len(options), 7)
+        self.assertEqual([o for o in options if "--" + o not in manual("netd.8")], [])
+
+    def test_every_element_and_attribute_of_a_network_is_described(self):
+        schema, text = read("xml-schemas/network.rng"), manual("netd-network.5")
+        elements = set(re.findall(r'<element name="(\w+)"', schema))
+        attributes = set(re.findall(r'<attribute name="(\w+)"', schema))
+        self.assertGreater(min(len(elements), len(attributes)), 20)
+        missing = [e for e in sorted(elements) if not re.search(r"<(dnsmasq:)?%s\b" % e, text)]
+        missing += [a for a in sorted(attributes) if not re.search(r"\b%s\b" % a, text)]
         self.assertEqual(missing, [])
 
 
