@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netd/daemon/events.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "netd/base/array.h"
+#include "netd/rpc/frame.h"
 #include "netd/rpc/protocol.h"
 
 /* What one session may have registered: more is a client gone mad. */
@@ -36,6 +39,17 @@ void events_free(struct events *e)
 	free(e);
 }
 
+/* libvirt counts these among the failures of its RPC layer. fmt takes the number. */
+static int refuse(struct nd_error *err, const char *fmt, int number)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), fmt, number);
+	nd_error_set(err, ND_ERR_INTERNAL, "%s", text);
+	err->domain = RPC_DOMAIN_RPC;
+	return -EINVAL;
+}
+
 int events_take_id(struct events *e)
 {
 	int id = e->next_id;
@@ -51,7 +65,7 @@ int events_register(struct events *e, struct rpc_session *session, int event_id,
 	size_t mine = 0;
 
 	if (event_id < 0 || event_id >= EVENT_IDS)
-		return nd_error_set(err, ND_ERR_INTERNAL, "unsupported network event ID %d", event_id);
+		return refuse(err, "unsupported network event ID %d", event_id);
 	for (size_t i = 0; i < e->n; i++)
 		mine += e->list[i].session == session;
 	if (mine >= EVENTS_PER_SESSION)
@@ -77,7 +91,7 @@ int events_deregister(struct events *e, struct rpc_session *session, int callbac
 			return 0;
 		}
 	}
-	return nd_error_set(err, ND_ERR_INTERNAL, "network event callback %d not registered", callback_id);
+	return refuse(err, "network event callback %d not registered", callback_id);
 }
 
 void events_session_closed(struct events *e, struct rpc_session *session)

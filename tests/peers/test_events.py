@@ -33,7 +33,7 @@ class Raw:
 
     PROGRAM = 0x20008086
     CALL, REPLY, MESSAGE = range(3)
-    OPEN, LOOKUP, REGISTER, DEREGISTER, SET, GET, CHANGED = 1, 46, 313, 314, 444, 445, 446
+    AUTH_LIST, OPEN, LOOKUP, REGISTER, DEREGISTER, SET, GET, CHANGED = 66, 1, 46, 313, 314, 444, 445, 446
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -41,7 +41,8 @@ class Raw:
         self.socket.connect(path)
         self.serial = 0
         self.events = []
-        self.call(self.OPEN, b"\0\0\0\0" + b"\0\0\0\0")
+        self.call(self.AUTH_LIST, b"")
+        self.call(self.OPEN, b"\0\0\0\1" + self.text("network:///system") + b"\0\0\0\0")
 
     def close(self):
         self.socket.close()
@@ -81,8 +82,8 @@ class Raw:
                 continue
             assert (number, kind, serial) == (proc, self.REPLY, self.serial)
             if status:
-                code, _, _, size = struct.unpack(">iiII", data[:16])
-                raise RuntimeError(code, data[16:16 + size].decode())
+                code, domain, _, size = struct.unpack(">iiII", data[:16])
+                raise RuntimeError(code, data[16:16 + size].decode(), domain)
             return data
 
     def event(self):
@@ -186,6 +187,18 @@ class Events(netdtest.TestCase):
         self.assertEqual(outputs[0], outputs[1])
         self.assertIn("event 'lifecycle' for network one: Started\n", outputs[0])
         self.assertIn("events received: 7", outputs[0])
+
+    def test_bad_registrations_are_refused_alike(self):
+        said = []
+        for daemon in (self.netd, self.peer()):
+            raw = Raw(daemon.socket)
+            said.append([])
+            for proc, payload in ((Raw.REGISTER, struct.pack(">iI", 99, 0)), (Raw.DEREGISTER, struct.pack(">i", 77))):
+                with self.assertRaises(RuntimeError) as e:
+                    raw.call(proc, payload)
+                said[-1].append(e.exception.args)
+            raw.close()
+        self.assertEqual(said[0], said[1])
 
     def test_metadata_and_its_events(self):
         self.netd.define(netdtest.nat_xml("one", "vone0", 81), start=False)
