@@ -147,6 +147,14 @@ class DriftTime(netdtest.TestCase):
     def test_ipv6_forwarding(self):
         self.sysctl("net/ipv6/conf/virbr0/forwarding", "0", "1")
 
+    def test_sysctl_of_which_the_kernel_does_not_tell(self):
+        path = "/proc/sys/net/ipv6/conf/virbr0/accept_ra"
+        with open(path, "w") as f:
+            f.write("2")
+        wait_for("accept_ra mended", lambda: read(path) == "0", timeout=30, step=0.1)
+        wait_for("the log's word", lambda: re.search(
+            r"default: drifted.*accept_ra", self.netd.log()), timeout=2)
+
 
 class DriftTimeWithoutPersist(DriftTime):
     """The path of kernels whose nftables has no persistent tables: anybody may edit netd's."""

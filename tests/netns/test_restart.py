@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netd may stop, die or be upgraded: guests notice nothing."""
+import fcntl
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -43,6 +45,38 @@ class Restart(netdtest.TestCase):
         self.ping_while(lambda: self.netd.restart())
         self.assert_serves()
         self.assertTrue(set(servers) & set(self.netd.serve_pids()), "the server was adopted")
+
+    def test_sockets_that_systemd_passes(self):
+        """Such a socket blocks; netd answers one client after the other all the same."""
+        ours = []
+        for name in ("netd-sock", "netd-sock-ro"):
+            path = os.path.join(self.netd.root, "run/netd", name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            ours.append(socket.socket(socket.AF_UNIX))
+            ours[-1].bind(path)
+            ours[-1].listen(16)
+
+        def pass_on():
+            spare = [os.dup(s.fileno()) for s in ours]
+            spare = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in spare]
+            for i, fd in enumerate(spare):
+                os.dup2(fd, 3 + i)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2",
+                              LISTEN_FDNAMES="netd.socket:netd-ro.socket")
+            os.execve(argv[0], argv, dict(os.environ, **self.netd.env))
+        argv = [netdtest.built("netd/daemon/netd"), "--root", self.netd.root,
+                "--serve", netdtest.built("netd/serve/netd-serve")]
+        pid = os.fork()
+        if pid == 0:
+            pass_on()
+        try:
+            for _ in range(3):
+                self.netd.ctl("net-list", timeout=5)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            for s in ours:
+                s.close()
 
     def test_kill_9_and_restart(self):
         self.running()
