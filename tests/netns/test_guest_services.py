@@ -174,6 +174,27 @@ class GuestServices(netdtest.TestCase):
         wait_for("the new resolver in use", lambda: g.dig("new.example", "@192.168.122.1", check=False)
                  == ["203.0.113.8"], timeout=5, step=0.2)
 
+    def test_domains_and_reverse_zones_go_where_the_network_says(self):
+        self.out.run("ip", "addr", "add", "198.51.100.3/24", "dev", "eth0")
+        self.resolver("198.51.100.1", {"www.corp.test": "192.0.2.1", "outside.test": "192.168.122.77"})
+        self.resolver("198.51.100.3", {"www.corp.test": "192.0.2.3"})
+        names = NAMES.replace("domain='corp.test' addr='198.51.100.1'", "domain='corp.test' addr='198.51.100.3'")
+        self.network(extra=names)
+        g = self.guest("virbr0")
+        g.udhcpc()
+        wait_for("www.corp.test by its domain's server",
+                 lambda: g.dig("@192.168.122.1", "www.corp.test") == ["192.0.2.3"])
+        self.assertEqual(g.dig("@192.168.122.1", "outside.test"), ["192.168.122.77"])
+        self.assertEqual(g.dig("@192.168.122.1", "-x", "192.168.122.77"), ["outside.test."])
+        self.netd.ctl("net-destroy", "default")
+        xml = nat_xml(dhcp=HOSTS, extra=names).replace("<ip address", "<ip localPtr='yes' address")
+        self.netd.ctl("net-undefine", "default")
+        self.netd.define(xml)
+        g.plug("virbr0")
+        g.run("ip", "neigh", "flush", "all")	# the new network's bridge has another address
+        self.assertIn("NXDOMAIN", g.run("dig", "@192.168.122.1", "-x", "192.168.122.77").stdout)
+        self.assertEqual(g.dig("@192.168.122.1", "-x", "192.168.122.50"), ["gate.vm.test."])
+
     def test_dead_upstream_costs_no_client_more_than_a_second(self):
         self.out.run("ip", "addr", "add", "198.51.100.53/24", "dev", "eth0")
         self.host_resolvers("198.51.100.77", "198.51.100.53")	# nobody has .77
