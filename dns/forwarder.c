@@ -7,20 +7,13 @@
 
 #include "dns/exchange.h"
 #include "dns/fair.h"
+#include "dns/race.h"
 #include "dns/route.h"
 #include "dns/timer.h"
 #include "netd/base/array.h"
 #include "netd/base/hash.h"
 
 #define STARTS_PER_ROUND 64		/* between two looks at the clients' sockets */
-#define ATTEMPTS_MAX 8			/* messages for one question */
-#define HEDGE_MAX_MS 150		/* until the next upstream is asked, too */
-#define HEDGE_MIN_MS 30
-#define RETRY_MS 800			/* after all were asked; doubles */
-#define BROKEN_RETRY_MS 250
-#define LATE_MS 150			/* without an answer, when another upstream has answered */
-#define FAILURES_MAX 2			/* then it is asked last ... */
-#define PROBE_MS 3000			/* ... and tried beside the others now and then */
 #define PEAK_MIN 256			/* questions at a time that take memory worth giving back */
 
 /* Of questions and those who wait for them, and of questions under way. */
@@ -29,33 +22,21 @@ static const struct dns_fair_limits limits = {
 	.active = 1024, .client_active = 8,
 };
 
-struct attempt {
-	struct dns_exchange *exchange;	/* NULL: free, or it came to nothing */
-	size_t peer;
-	uint64_t sent_ms;
-	bool tcp, edns;
-};
-
 /*
  * One question and all clients that wait for its answer:
  *
- *	QUEUED --its client's turn--> UNDER WAY --answer, or all failed, or deadline--> gone
+ *	QUEUED --its client's turn--> RACING --over--> gone
  *	   `--deadline--> gone
  */
 struct question {
 	struct dns_fair_item item;	/* first: fair.h gives it back */
 	struct dns_timer timer;
+	struct dns_race race;
 	struct dns_forwarder *owner;
-	struct dns_question asked;
-	size_t key_len;
+	size_t key_len;			/* 0: no longer found by it */
 	uint8_t key[DNS_KEY_MAX];
 	struct dns_fair_client *payer;
 	struct dns_waiter *waiters;
-	struct dns_peers *peers;
-	uint64_t deadline_ms;
-	unsigned n_sent;		/* attempts made, in the order of turns */
-	uint8_t rcode;			/* of the upstreams that could not answer */
-	struct attempt attempts[ATTEMPTS_MAX];
 };
 
 /* A waiter and who pays for it. */
@@ -72,14 +53,16 @@ struct dns_forwarder {
 	void *context;
 	struct dns_routes *routes;
 	struct dns_upstream *own;
-	size_t n_own;
-	struct dns_exchanges *exchanges;
+	struct dns_course course;
 	struct dns_fair *fair;
 	struct dns_timers timers;
 	struct nd_hash *questions;	/* by key */
 	size_t peak;			/* most questions since memory was last given back */
-	uint8_t *body;			/* DNS_MESSAGE_MAX bytes: the answer at hand */
 };
+
+static void question_wake(struct dns_race *race, uint64_t at_ms);
+static void question_over(struct dns_race *race, const struct dns_response *response,
+			  const uint8_t *body, uint64_t now_ms);
 
 struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache *cache,
 					struct dns_counters *counters, dns_forwarder_done *done,
@@ -93,15 +76,27 @@ struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache 
 	f->counters = counters;
 	f->done = done;
 	f->context = context;
-	f->exchanges = dns_exchanges_new(loop, counters);
 	f->fair = dns_fair_new(&limits);
 	f->questions = nd_hash_new();
-	f->body = malloc(DNS_MESSAGE_MAX);	/* not cleared, so that it takes no memory yet */
-	if (!f->body || !f->exchanges || !f->fair || !f->questions) {
+	f->course = (struct dns_course){ .exchanges = dns_exchanges_new(loop, counters),
+					 .counters = counters,
+					 .body = malloc(DNS_MESSAGE_MAX),
+					 .wake = question_wake, .over = question_over };
+	if (!f->course.body || !f->course.exchanges || !f->fair || !f->questions) {
 		dns_forwarder_free(f);
 		return NULL;
 	}
 	return f;
+}
+
+static struct question *question_of(struct dns_race *race)
+{
+	return (struct question *)((uint8_t *)race - offsetof(struct question, race));
+}
+
+static struct question *question_of_timer(struct dns_timer *t)
+{
+	return (struct question *)((uint8_t *)t - offsetof(struct question, timer));
 }
 
 static void waiter_free(struct dns_forwarder *f, struct dns_waiter *w)
@@ -113,16 +108,23 @@ static void waiter_free(struct dns_forwarder *f, struct dns_waiter *w)
 	free(c);
 }
 
+/* Whoever asks the same from now on does not meet this one. */
+static void question_hide(struct question *q)
+{
+	if (q->key_len)
+		nd_hash_remove(q->owner->questions, q->key, q->key_len);
+	q->key_len = 0;
+}
+
 /* Tells everybody who waits and forgets the question. body as for dns_forwarder_done. */
 static void question_end(struct question *q, const struct dns_body *body)
 {
 	struct dns_forwarder *f = q->owner;
 
-	nd_hash_remove(f->questions, q->key, q->key_len);
+	question_hide(q);
 	dns_timer_cancel(&f->timers, &q->timer);
 	dns_fair_done(f->fair, &q->item);
-	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
-		dns_exchange_cancel(q->attempts[i].exchange);
+	dns_race_fini(&q->race);
 	while (q->waiters) {
 		struct dns_waiter *w = q->waiters;
 
@@ -131,8 +133,34 @@ static void question_end(struct question *q, const struct dns_body *body)
 		waiter_free(f, w);
 	}
 	dns_fair_release(f->fair, q->payer, sizeof(*q));
-	dns_peers_unref(q->peers);
 	free(q);
+}
+
+static void question_wake(struct dns_race *race, uint64_t at_ms)
+{
+	struct question *q = question_of(race);
+
+	(void)dns_timer_set(&q->owner->timers, &q->timer, at_ms);	/* only moves: no memory */
+}
+
+static void question_over(struct dns_race *race, const struct dns_response *response,
+			  const uint8_t *body, uint64_t now_ms)
+{
+	struct question *q = question_of(race);
+	struct dns_forwarder *f = q->owner;
+
+	if (!response) {
+		f->counters->servfail++;
+		question_end(q, &(struct dns_body){ .rcode = race->rcode });
+		return;
+	}
+	/* What upstreams said that are not asked any more is for those who asked them. */
+	if (dns_routes_find(f->routes, &race->asked.name) == race->peers)
+		dns_cache_add(f->cache, &race->asked, response, body, now_ms);
+	question_end(q, &(struct dns_body){ .rcode = response->rcode,
+					    .n_answers = response->n_answers,
+					    .n_authority = response->n_authority,
+					    .wire = body, .len = response->len });
 }
 
 void dns_forwarder_free(struct dns_forwarder *f)
@@ -142,14 +170,13 @@ void dns_forwarder_free(struct dns_forwarder *f)
 	if (!f)
 		return;
 	while ((t = dns_timer_first(&f->timers)))
-		question_end((struct question *)((uint8_t *)t - offsetof(struct question, timer)),
-			     NULL);
-	dns_exchanges_free(f->exchanges);
+		question_end(question_of_timer(t), NULL);
+	dns_exchanges_free(f->course.exchanges);
 	dns_fair_free(f->fair);
 	dns_timers_fini(&f->timers);
 	dns_routes_free(f->routes);
 	nd_hash_free(f->questions);
-	free(f->body);
+	free(f->course.body);
 	free(f->own);
 	free(f);
 }
@@ -162,8 +189,11 @@ int dns_forwarder_configure(struct dns_forwarder *f, const struct dns_config *co
 
 	if (r < 0)
 		return r;
-	if (!f->routes || !dns_routes_equal(f->routes, routes))
-		dns_cache_clear(f->cache);
+	if (f->routes && dns_routes_equal(f->routes, routes)) {
+		dns_routes_free(routes);
+		return 0;
+	}
+	dns_cache_clear(f->cache);
 	dns_routes_free(f->routes);
 	f->routes = routes;
 	return 0;
@@ -183,263 +213,13 @@ int dns_forwarder_set_upstreams(struct dns_forwarder *f, const struct dns_upstre
 
 int dns_forwarder_add_own(struct dns_forwarder *f, const struct dns_upstream *own)
 {
-	struct dns_upstream *o = nd_array_add(f->own, f->n_own);
+	struct dns_upstream *o = nd_array_add(f->own, f->course.n_own);
 
 	if (!o)
 		return -ENOMEM;
 	*o = *own;
+	f->course.own = f->own;
 	return 0;
-}
-
-static bool is_own(const struct dns_forwarder *f, const struct dns_upstream *where)
-{
-	for (size_t i = 0; i < f->n_own; i++)
-		if (f->own[i].port == where->port && nd_ip_equal(&f->own[i].addr, &where->addr))
-			return true;
-	return false;
-}
-
-static void peer_failed(struct dns_peer *p, uint64_t now_ms)
-{
-	if (p->failures < FAILURES_MAX)
-		p->failures++;
-	p->probe_ms = now_ms + PROBE_MS;
-}
-
-static void peer_answered(struct dns_peer *p, uint64_t rtt_ms)
-{
-	uint32_t rtt = rtt_ms < 10000 ? (uint32_t)rtt_ms : 10000;
-
-	p->failures = 0;
-	p->rtt_ms = p->rtt_ms ? (p->rtt_ms * 7 + rtt) / 8 : rtt;
-}
-
-static size_t attempts_at(const struct question *q, size_t peer)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < q->n_sent; i++)
-		n += q->attempts[i].peer == peer;
-	return n;
-}
-
-/* The peer whose turn it is: that with the fewest attempts, of these one that answers rather than
- * one that failed, of these the first. False when all of them are this server itself. */
-static bool peer_choose(const struct question *q, size_t *out)
-{
-	size_t best = SIZE_MAX;
-
-	for (size_t i = 0; i < q->peers->n; i++) {
-		const struct dns_peer *p = &q->peers->items[i];
-		size_t rank = attempts_at(q, i) * 2 + (p->failures >= FAILURES_MAX);
-
-		if (rank < best && !is_own(q->owner, &p->where)) {
-			best = rank;
-			*out = i;
-		}
-	}
-	return best != SIZE_MAX;
-}
-
-static void attempt_done(void *context, struct dns_exchange *e, enum dns_exchange_result result,
-			 const uint8_t *packet, size_t len, uint64_t now_ms);
-
-/* Sends the question to a peer. False when that is not possible now. */
-static bool attempt_start(struct question *q, size_t peer, bool tcp, uint64_t now_ms)
-{
-	struct dns_peer *p = &q->peers->items[peer];
-	struct attempt *a;
-	struct dns_exchange_ask ask = {
-		.to = &p->where, .question = &q->asked, .tcp = tcp, .edns = !p->no_edns,
-		.mix_case = p->case_misses < DNS_CASE_MISSES_MAX,
-		.done = attempt_done, .context = q,
-	};
-
-	if (q->n_sent >= ATTEMPTS_MAX)
-		return false;
-	a = &q->attempts[q->n_sent++];
-	*a = (struct attempt){ .peer = peer, .sent_ms = now_ms, .tcp = tcp, .edns = ask.edns };
-	a->exchange = dns_exchange_start(q->owner->exchanges, &ask);
-	if (!a->exchange)
-		peer_failed(p, now_ms);
-	return a->exchange;
-}
-
-static size_t attempts_open(const struct question *q)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < q->n_sent; i++)
-		n += q->attempts[i].exchange != NULL;
-	return n;
-}
-
-static void question_wake_at(struct question *q, uint64_t at_ms)
-{
-	/* It only moves: that needs no memory. */
-	(void)dns_timer_set(&q->owner->timers, &q->timer,
-			    at_ms < q->deadline_ms ? at_ms : q->deadline_ms);
-}
-
-/* How long the peer that was just asked is waited for before the next one is asked, too. */
-static uint64_t patience_ms(const struct question *q, const struct dns_peer *p)
-{
-	uint64_t hedge = p->rtt_ms ? p->rtt_ms * 3 : HEDGE_MAX_MS;
-
-	if (q->n_sent >= q->peers->n)
-		return (uint64_t)RETRY_MS << (q->n_sent / q->peers->n - 1);
-	return hedge < HEDGE_MIN_MS ? HEDGE_MIN_MS : hedge > HEDGE_MAX_MS ? HEDGE_MAX_MS : hedge;
-}
-
-static void question_fail(struct question *q)
-{
-	q->owner->counters->servfail++;
-	question_end(q, &(struct dns_body){ .rcode = q->rcode });
-}
-
-/* One more message for the question, to the peer whose turn it is; and beside it to one that
- * failed, to see whether it still does. */
-static void question_try(struct question *q, uint64_t now_ms)
-{
-	size_t peer;
-	bool sent;
-
-	if (!peer_choose(q, &peer)) {
-		q->rcode = DNS_REFUSED;
-		question_fail(q);
-		return;
-	}
-	sent = attempt_start(q, peer, false, now_ms);
-	if (sent && q->n_sent == 1)
-		for (size_t i = 0; i < q->peers->n; i++) {
-			struct dns_peer *p = &q->peers->items[i];
-
-			if (i == peer || p->failures < FAILURES_MAX || p->probe_ms > now_ms ||
-			    is_own(q->owner, &p->where))
-				continue;
-			p->probe_ms = now_ms + PROBE_MS;
-			(void)attempt_start(q, i, false, now_ms);	/* only a probe */
-		}
-	if (!attempts_open(q) && q->n_sent >= ATTEMPTS_MAX) {
-		question_fail(q);
-		return;
-	}
-	question_wake_at(q, now_ms + (sent ? patience_ms(q, &q->peers->items[peer]) :
-					     q->n_sent < q->peers->n ? 0 : BROKEN_RETRY_MS));
-}
-
-/* An attempt came to nothing: the next peer at once, or (again) soon the same ones. */
-static void attempt_failed(struct question *q, bool again, uint64_t now_ms)
-{
-	if (q->n_sent < q->peers->n)
-		question_try(q, now_ms);
-	else if (again && !attempts_open(q) && q->n_sent < 2 * q->peers->n &&
-		 q->n_sent < ATTEMPTS_MAX)
-		question_wake_at(q, now_ms + BROKEN_RETRY_MS);
-	else if (!attempts_open(q))
-		question_fail(q);
-}
-
-/* Peers that were asked long enough before the one that answered and did not: they failed. */
-static void losers_failed(struct question *q, size_t winner, uint64_t now_ms)
-{
-	for (size_t i = 0; i < q->n_sent; i++) {
-		const struct attempt *a = &q->attempts[i];
-		struct dns_peer *p = &q->peers->items[a->peer];
-
-		if (!a->exchange || a->peer == winner)
-			continue;
-		if (now_ms - a->sent_ms >= LATE_MS && now_ms - a->sent_ms >= 4u * p->rtt_ms) {
-			q->owner->counters->upstream_timeouts++;
-			peer_failed(p, now_ms);
-		}
-	}
-}
-
-/* A usable answer: for everybody who waits, and for the cache. */
-static void question_answered(struct question *q, const struct dns_response *response,
-			      uint64_t now_ms)
-{
-	struct dns_forwarder *f = q->owner;
-	struct dns_body body = { .rcode = response->rcode, .n_answers = response->n_answers,
-				 .n_authority = response->n_authority, .wire = f->body,
-				 .len = response->len };
-
-	dns_cache_add(f->cache, &q->asked, response, f->body, now_ms);
-	question_end(q, &body);
-}
-
-/* The upstream says that it cannot answer. */
-static void question_declined(struct question *q, const struct attempt *a, uint8_t rcode,
-			      uint64_t now_ms)
-{
-	struct dns_peer *p = &q->peers->items[a->peer];
-
-	if (a->edns && (rcode == DNS_FORMERR || rcode == DNS_NOTIMP) && !p->no_edns) {
-		p->no_edns = true;	/* RFC 6891 7 */
-		if (attempt_start(q, a->peer, a->tcp, now_ms))
-			return;
-	}
-	q->rcode = rcode;
-	attempt_failed(q, false, now_ms);
-}
-
-static void attempt_answered(struct question *q, struct attempt *a, const uint8_t *packet,
-			     size_t len, uint64_t now_ms)
-{
-	struct dns_forwarder *f = q->owner;
-	struct wr w = wr_init(f->body, DNS_MESSAGE_MAX);
-	struct dns_response response;
-
-	if (dns_response_decode(packet, len, &q->asked, &w, &response) < 0) {
-		q->rcode = DNS_SERVFAIL;
-		attempt_failed(q, true, now_ms);
-		return;
-	}
-	if (!a->tcp)
-		peer_answered(&q->peers->items[a->peer], now_ms - a->sent_ms);
-	if (response.truncated && !a->tcp) {
-		if (!attempt_start(q, a->peer, true, now_ms))
-			attempt_failed(q, true, now_ms);
-	} else if (response.truncated ||
-		   (response.rcode != DNS_NOERROR && response.rcode != DNS_NXDOMAIN)) {
-		question_declined(q, a, response.truncated ? DNS_SERVFAIL : response.rcode,
-				  now_ms);
-	} else {
-		losers_failed(q, a->peer, now_ms);
-		question_answered(q, &response, now_ms);
-	}
-}
-
-static void attempt_done(void *context, struct dns_exchange *e, enum dns_exchange_result result,
-			 const uint8_t *packet, size_t len, uint64_t now_ms)
-{
-	struct question *q = context;
-	struct attempt *a = q->attempts;
-	struct dns_peer *p;
-
-	while (a->exchange != e)
-		a++;
-	dns_exchange_cancel(e);
-	a->exchange = NULL;
-	p = &q->peers->items[a->peer];
-	switch (result) {
-	case DNS_EXCHANGE_ANSWER:
-		attempt_answered(q, a, packet, len, now_ms);
-		return;
-	case DNS_EXCHANGE_DOUBTFUL:
-		/* After a few of these it is the upstream that does not keep the case. */
-		if (p->case_misses < DNS_CASE_MISSES_MAX)
-			p->case_misses++;
-		if (!attempt_start(q, a->peer, true, now_ms))
-			attempt_failed(q, true, now_ms);
-		return;
-	case DNS_EXCHANGE_BROKEN:
-		p->failures = FAILURES_MAX;
-		peer_failed(p, now_ms);
-		attempt_failed(q, true, now_ms);
-		return;
-	}
 }
 
 static struct dns_waiter *waiter_new(struct dns_forwarder *f, const struct dns_query *query,
@@ -474,14 +254,11 @@ static struct question *question_new(struct dns_forwarder *f, const struct dns_q
 
 	if (q) {
 		q->owner = f;
-		q->asked = *asked;
 		q->key_len = dns_question_key(asked, q->key);
 		q->payer = payer;
-		q->rcode = DNS_SERVFAIL;
-		q->deadline_ms = now_ms + DNS_FORWARD_TIMEOUT_MS;
-		if (dns_timer_set(&f->timers, &q->timer, q->deadline_ms) == 0) {
+		if (dns_timer_set(&f->timers, &q->timer, now_ms + DNS_RACE_MS) == 0) {
 			if (nd_hash_set(f->questions, q->key, q->key_len, q) == 0) {
-				q->peers = dns_peers_ref(peers);
+				dns_race_init(&q->race, &f->course, asked, peers, now_ms);
 				dns_fair_push(f->fair, payer, &q->item);
 				return q;
 			}
@@ -512,6 +289,10 @@ enum dns_ask_result dns_forwarder_ask(struct dns_forwarder *f, const struct dns_
 		return DNS_ASK_OVER_SHARE;
 	dns_question_of(query, &asked);
 	q = nd_hash_find(f->questions, key, dns_question_key(&asked, key));
+	if (q && q->race.peers != peers) {
+		question_hide(q);	/* it asks upstreams of before */
+		q = NULL;
+	}
 	if (!q) {
 		q = question_new(f, &asked, peers, asker, now_ms);
 		if (!q) {
@@ -535,7 +316,7 @@ enum dns_ask_result dns_forwarder_ask(struct dns_forwarder *f, const struct dns_
 /* A flood is over: what it took goes back to the system. */
 static void memory_rest(struct dns_forwarder *f)
 {
-	size_t n = nd_hash_count(f->questions);
+	size_t n = f->timers.n;
 
 	if (n > f->peak)
 		f->peak = n;
@@ -549,23 +330,14 @@ void dns_forwarder_run(struct dns_forwarder *f, uint64_t now_ms)
 {
 	struct dns_timer *t;
 
-	while ((t = dns_timer_first(&f->timers)) && t->at_ms <= now_ms) {
-		struct question *q =
-			(struct question *)((uint8_t *)t - offsetof(struct question, timer));
-
-		if (now_ms < q->deadline_ms) {
-			question_try(q, now_ms);
-			continue;
-		}
-		losers_failed(q, SIZE_MAX, now_ms);
-		question_fail(q);
-	}
+	while ((t = dns_timer_first(&f->timers)) && t->at_ms <= now_ms)
+		dns_race_turn(&question_of_timer(t)->race, now_ms);
 	for (int i = 0; i < STARTS_PER_ROUND; i++) {
 		struct question *q = (struct question *)dns_fair_next(f->fair);
 
 		if (!q)
 			break;
-		question_try(q, now_ms);
+		dns_race_turn(&q->race, now_ms);
 	}
 	memory_rest(f);
 }
@@ -581,5 +353,5 @@ uint64_t dns_forwarder_next_ms(const struct dns_forwarder *f)
 
 size_t dns_forwarder_in_flight(const struct dns_forwarder *f)
 {
-	return nd_hash_count(f->questions);
+	return f->timers.n;
 }

@@ -3,7 +3,7 @@
  *
  * The same question by several clients is asked once. Each client has a share of the memory and
  * of the questions under way: whoever asks much waits behind whoever asks little. Every question
- * that was taken on is answered, with SERVFAIL after DNS_FORWARD_TIMEOUT_MS at the latest.
+ * that was taken on is answered, with SERVFAIL after DNS_RACE_MS (race.h) at the latest.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,7 +13,6 @@
 #include "dns/answer.h"
 #include "dns/loop.h"
 
-#define DNS_FORWARD_TIMEOUT_MS 4000	/* stub resolvers give up after five seconds */
 #define DNS_NEVER UINT64_MAX
 
 struct dns_forwarder;

@@ -183,6 +183,10 @@ int dns_routes_set_upstreams(struct dns_routes *r, const struct dns_upstream *up
 		}
 	}
 	*changed_out = !peers_equal(peers, r->standard);
+	if (!*changed_out) {
+		dns_peers_unref(peers);
+		return 0;
+	}
 	peers_inherit(peers, r->standard);
 	dns_peers_unref(r->standard);
 	r->standard = peers;

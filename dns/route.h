@@ -19,7 +19,7 @@ struct dns_peer {
 	unsigned failures;		/* in a row */
 	uint64_t probe_ms;		/* when one that fails is to be tried again */
 	unsigned case_misses;		/* answers in other letter cases, at most that many */
-	bool no_edns;			/* answered FORMERR or NOTIMP to it */
+	uint64_t edns_again_ms;		/* it answered FORMERR or NOTIMP to EDNS: not until then */
 };
 
 /* Upstreams that are asked for the same names, best first as configured. Counted, since questions

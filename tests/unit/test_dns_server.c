@@ -14,6 +14,7 @@
 
 #include "dns/forwarder.h"
 #include "dns/message.h"
+#include "dns/race.h"
 #include "dns/server.h"
 #include "netd/base/array.h"
 
@@ -696,7 +697,7 @@ START_TEST(no_answer_from_anybody_is_servfail_in_bounded_time)
 	start();
 	c = client("127.1.0.1");
 	ask(c, 1, "www.example", DNS_TYPE_A);
-	pass(DNS_FORWARD_TIMEOUT_MS - 1);
+	pass(DNS_RACE_MS - 1);
 	got_nothing(c);
 	pass(1);
 	got_reply(c, 1, DNS_SERVFAIL);
@@ -794,6 +795,63 @@ START_TEST(an_upstream_without_edns_is_asked_without)
 }
 END_TEST
 
+START_TEST(a_no_of_a_later_upstream_waits_for_the_first)
+{
+	int c;
+
+	upstream_use(0);
+	upstream_use(1);
+	start();
+	c = client("127.1.0.1");
+	/* The first one is slow, and the only one who knows. */
+	ask(c, 1, "inside.example", DNS_TYPE_A);
+	pass(300);
+	upstream_got(1, "inside.example");
+	answer_from(upstreams[1], &asked, DNS_NXDOMAIN, NULL);
+	got_nothing(c);
+	pass(100);
+	upstream_got(0, "inside.example");
+	upstream_answers(0, "192.0.2.1");
+	got_address(c, 1, "192.0.2.1");
+	/* One that does not answer at all is not waited for longer than this. */
+	ask(c, 2, "nowhere.example", DNS_TYPE_A);
+	pass(300);
+	upstream_got(1, "nowhere.example");
+	answer_from(upstreams[1], &asked, DNS_NXDOMAIN, NULL);
+	pass(499);
+	got_nothing(c);
+	pass(1);
+	got_reply(c, 2, DNS_NXDOMAIN);
+	/* A yes of a later one counts at once, and a no of the first, too. */
+	ask(c, 3, "www.example", DNS_TYPE_A);
+	pass(300);
+	upstream_got(1, "www.example");
+	upstream_answers(1, "192.0.2.2");
+	got_address(c, 3, "192.0.2.2");
+	close(c);
+}
+END_TEST
+
+START_TEST(a_no_that_nobody_contradicts_is_the_answer)
+{
+	int c;
+
+	upstream_use(0);
+	upstream_use(1);
+	start();
+	c = client("127.1.0.1");
+	ask(c, 1, "www.example", DNS_TYPE_A);
+	pass(250);
+	upstream_got(1, "www.example");
+	answer_from(upstreams[1], &asked, DNS_NXDOMAIN, NULL);
+	got_nothing(c);
+	upstream_got(0, "www.example");
+	answer_from(upstreams[0], &asked, DNS_SERVFAIL, NULL);
+	got_reply(c, 1, DNS_NXDOMAIN);
+	close(c);
+}
+END_TEST
+
 START_TEST(rules_send_domains_their_way)
 {
 	int c;
@@ -877,6 +935,7 @@ END_TEST
 
 START_TEST(new_upstreams_are_used_at_once_and_old_questions_finish)
 {
+	struct message old;
 	int c;
 
 	upstream_use(0);
@@ -888,12 +947,23 @@ START_TEST(new_upstreams_are_used_at_once_and_old_questions_finish)
 	got_address(c, 1, "192.0.2.1");
 	ask(c, 2, "b.example", DNS_TYPE_A);
 	upstream_got(0, "b.example");
+	old = asked;
 	ck_assert_int_eq(dns_server_set_upstreams(server, &where[1], 1, &err), 0);
-	upstream_answers(0, "192.0.2.2");
+	ask(c, 3, "b.example", DNS_TYPE_A);	/* joins nobody who asks the old ones */
+	upstream_got(1, "b.example");
+	answer_from(upstreams[0], &old, 0, "192.0.2.2");
 	got_address(c, 2, "192.0.2.2");
-	ask(c, 3, "a.example", DNS_TYPE_A);	/* what the old ones said is forgotten */
+	upstream_answers(1, "192.0.2.3");
+	got_address(c, 3, "192.0.2.3");
+	ask(c, 4, "b.example", DNS_TYPE_A);	/* what they said late is not in the cache */
+	got_address(c, 4, "192.0.2.3");
+	ask(c, 5, "a.example", DNS_TYPE_A);	/* nor what they said before */
 	upstream_got(1, "a.example");
 	upstream_idle(0);
+	/* The same list again changes nothing. */
+	ck_assert_int_eq(dns_server_set_upstreams(server, &where[1], 1, &err), 0);
+	ask(c, 6, "b.example", DNS_TYPE_A);
+	got_address(c, 6, "192.0.2.3");
 	close(c);
 }
 END_TEST
@@ -982,7 +1052,7 @@ START_TEST(a_flooding_guest_starves_nobody)
 	upstream_answers(1, "192.0.2.2");
 	got_address(good, 2, "192.0.2.2");
 	/* And all of it ends. */
-	pass(2 * DNS_FORWARD_TIMEOUT_MS);
+	pass(2 * DNS_RACE_MS);
 	ck_assert_uint_eq(counters().questions_in_flight, 0);
 	ck_assert_uint_eq(open_files(), files + 2);
 	close(bad);
@@ -1293,6 +1363,8 @@ int main(void)
 	tcase_add_test(t, when_none_is_there_servfail_comes_soon);
 	tcase_add_test(t, an_upstream_that_declines_passes_the_question_on);
 	tcase_add_test(t, an_upstream_without_edns_is_asked_without);
+	tcase_add_test(t, a_no_of_a_later_upstream_waits_for_the_first);
+	tcase_add_test(t, a_no_that_nobody_contradicts_is_the_answer);
 	tcase_add_test(t, rules_send_domains_their_way);
 	tcase_add_test(t, a_forwarder_without_domain_replaces_the_hosts_resolvers);
 	tcase_add_test(t, an_isolated_network_refuses_what_no_rule_covers);
