@@ -97,6 +97,9 @@ if [ -z "$quick" ]; then
 		stage "unit and namespace tests under the sanitizers" &&
 		NETD_OTHER_BUILD=$PWD/build/check tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
 
+	stage "the demo"
+	step "demo.sh" ./demo.sh
+
 	stage "fuzzing, a minute for each parser"
 	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&
 		step "fuzz build" build build/fuzz &&
