@@ -243,9 +243,9 @@ class Netdctl(netdtest.TestCase):
                 text += os.read(terminal, 65536).decode()
             text = text[text.index(what) + len(what):]
         expect("netdctl # ")
-        os.write(terminal, b"net-sta\t")
-        expect("net-sta")
-        expect("rt ")
+        os.write(terminal, b"net-star\t")
+        expect("net-star")
+        expect("t ")
         os.write(terminal, b"la\t\n")
         expect("Network lab started")
         expect("netdctl # ")
