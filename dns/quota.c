@@ -44,7 +44,7 @@ static uint16_t *place_of(struct dns_quota *q, const struct nd_ip *client)
 	memcpy(words, bytes, len);
 	words[0] = (words[0] ^ q->seed) * 0x9e3779b97f4a7c15;
 	words[1] = (words[1] ^ words[0] >> 32 ^ words[0]) * 0xd6e8feb86659fd93;
-	return &q->used[words[1] >> 54];
+	return &q->used[words[1] >> 52];
 }
 
 bool dns_quota_take(struct dns_quota *q, const struct dns_queue *queue,

@@ -18,7 +18,7 @@ struct dns_quota {
 	uint64_t pressed_until_ms;
 	uint64_t tick, seed;
 	unsigned n_clients, allowed;	/* in this tick: seen so far; answers for each */
-	uint16_t used[1024];		/* by the address' hash, another one in each tick */
+	uint16_t used[4096];		/* by the address' hash, another one in each tick */
 };
 
 /* A socket's queue, looked at after each batch of queries that came from it. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dns/answer.h"
+#include "dns/batch.h"
 #include "dns/forwarder.h"
 #include "dns/loop.h"
 #include "dns/quota.h"
@@ -17,7 +18,6 @@
 #include "netd/base/log.h"
 
 #define CACHE_BYTES (1024 * 1024)
-#define BATCH 64
 #define BATCHES_PER_ROUND 8	/* of one socket, then the others have their turn */
 #define RECORDS_PER_STEP 256	/* of a new configuration, then queries have their turn */
 
@@ -26,18 +26,7 @@ struct udp_socket {
 	struct dns_server *server;
 	struct udp_socket *next;
 	struct dns_queue queue;
-};
-
-/* One recvmmsg() and sendmmsg() at a time: replies are made where the queries came in. */
-struct batch {
-	struct mmsghdr in[BATCH], out[BATCH];
-	struct iovec in_at[BATCH], out_at[BATCH];
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} from[BATCH];
-	uint8_t packets[BATCH][DNS_UDP_MAX];
+	bool no_segments;
 };
 
 struct dns_server {
@@ -52,7 +41,7 @@ struct dns_server {
 	struct dns_random random;
 	struct dns_quota quota;
 	uint64_t now_ms;	/* of the present or last call */
-	struct batch *batch;
+	struct dns_batch *batch;
 	uint8_t *scratch;	/* DNS_MESSAGE_MAX bytes: replies over TCP, late replies */
 };
 
@@ -82,67 +71,31 @@ static void forward_done(void *context, const struct dns_waiter *w, const struct
 		s->counters.send_failed++;
 }
 
-/* The packets stay untouched: what no burst has needed yet is no memory yet. */
-static struct batch *batch_new(void)
-{
-	struct batch *b = malloc(sizeof(*b));
-
-	if (!b)
-		return NULL;
-	for (int i = 0; i < BATCH; i++) {
-		b->in_at[i] = (struct iovec){ b->packets[i], DNS_UDP_MAX };
-		b->in[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i],
-						    .msg_namelen = sizeof(b->from[i]),
-						    .msg_iov = &b->in_at[i], .msg_iovlen = 1 };
-		b->out[i].msg_hdr = (struct msghdr){ .msg_iov = &b->out_at[i], .msg_iovlen = 1 };
-	}
-	return b;
-}
-
-/* The length of the reply that stands in the query's place now, or 0. */
-static size_t handle_datagram(struct udp_socket *u, struct batch *b, int i, uint64_t now_ms)
+/* Puts the reply in the query's place; len 0: there is none. */
+static void handle_datagram(struct udp_socket *u, struct dns_datagram *d, uint64_t now_ms)
 {
 	struct dns_server *s = u->server;
-	const struct msghdr *m = &b->in[i].msg_hdr;
-	size_t len = b->in[i].msg_len;
 	struct dns_asker asker;
 
 	asker.channel = u;
 	asker.stream_limit = 0;
-	asker.address_len = m->msg_namelen;
-	if (b->from[i].any.sa_family == AF_INET) {
-		asker.client = nd_ip_from4(b->from[i].v4.sin_addr);
-		asker.address.v4 = b->from[i].v4;
+	asker.address_len = d->from_len;
+	if (d->from.any.sa_family == AF_INET) {
+		asker.client = nd_ip_from4(d->from.v4.sin_addr);
+		asker.address.v4 = d->from.v4;
 	} else {
-		asker.client = nd_ip_from6(b->from[i].v6.sin6_addr);
-		asker.address.v6 = b->from[i].v6;
+		asker.client = nd_ip_from6(d->from.v6.sin6_addr);
+		asker.address.v6 = d->from.v6;
 	}
 	s->counters.queries_udp++;
 	if (!dns_quota_take(&s->quota, &u->queue, &asker.client, now_ms)) {
 		s->counters.dropped_share++;
-		return 0;
-	}
-	if (m->msg_flags & MSG_TRUNC) {
+		d->len = 0;
+	} else if (d->cut) {
 		s->counters.malformed++;
-		return 0;
-	}
-	if (dns_answer(&s->answerer, b->packets[i], &len, &asker, now_ms) != DNS_REPLY)
-		return 0;
-	return len;
-}
-
-/* A datagram that cannot be sent must not hold up those behind it. */
-static void batch_send(struct udp_socket *u, struct batch *b, unsigned n)
-{
-	for (unsigned i = 0; i < n;) {
-		int sent = sendmmsg(u->watch.fd, b->out + i, n - i, MSG_DONTWAIT);
-
-		if (sent > 0) {
-			i += (unsigned)sent;
-		} else if (errno != EINTR) {
-			u->server->counters.send_failed++;
-			i++;
-		}
+		d->len = 0;
+	} else if (dns_answer(&s->answerer, d->packet, &d->len, &asker, now_ms) != DNS_REPLY) {
+		d->len = 0;
 	}
 }
 
@@ -161,25 +114,14 @@ static void queue_look(struct udp_socket *u, bool full, uint64_t now_ms)
 /* False when the socket had less than a whole batch. */
 static bool batch_handle(struct udp_socket *u, uint64_t now_ms)
 {
-	struct batch *b = u->server->batch;
-	int n = recvmmsg(u->watch.fd, b->in, BATCH, MSG_DONTWAIT, NULL);
-	unsigned n_out = 0;
+	struct dns_server *s = u->server;
+	unsigned n = dns_batch_receive(s->batch, u->watch.fd);
 
-	for (int i = 0; i < n; i++) {
-		size_t len = handle_datagram(u, b, i, now_ms);
-
-		if (len) {
-			b->out_at[n_out] = (struct iovec){ b->packets[i], len };
-			b->out[n_out].msg_hdr.msg_name = &b->from[i];
-			b->out[n_out].msg_hdr.msg_namelen = b->in[i].msg_hdr.msg_namelen;
-			n_out++;
-		}
-		b->in[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
-	}
-	if (n_out)
-		batch_send(u, b, n_out);
-	queue_look(u, n == BATCH, now_ms);
-	return n == BATCH;
+	for (unsigned i = 0; i < n; i++)
+		handle_datagram(u, dns_batch_at(s->batch, i), now_ms);
+	s->counters.send_failed += dns_batch_send(s->batch, u->watch.fd, &u->no_segments);
+	queue_look(u, n == DNS_BATCH, now_ms);
+	return n == DNS_BATCH;
 }
 
 static void udp_ready(struct dns_watch *w, uint32_t events, uint64_t now_ms)
@@ -263,8 +205,8 @@ int dns_server_new(const char *network, const struct dns_config *config, int epo
 	s->quota.random = &s->random;
 	s->network = strdup(network);
 	s->cache = dns_cache_new(CACHE_BYTES);
-	s->batch = batch_new();
-	s->scratch = malloc(DNS_MESSAGE_MAX);	/* not cleared: as in batch_new() */
+	s->batch = dns_batch_new();
+	s->scratch = malloc(DNS_MESSAGE_MAX);	/* not cleared: no memory yet */
 	s->tcp = dns_tcp_new(&s->loop, &s->answerer, s->scratch);
 	if (!s->network || !s->cache || !s->batch || !s->scratch || !s->tcp)
 		return nd_error_nomem(err);
@@ -296,7 +238,7 @@ void dns_server_free(struct dns_server *s)
 	dns_cache_free(s->cache);
 	dns_zone_free(s->answerer.zone);
 	free(s->answerer.subnets);
-	free(s->batch);
+	dns_batch_free(s->batch);
 	free(s->scratch);
 	free(s->network);
 	free(s);

@@ -63,7 +63,7 @@ START_TEST(in_a_flood_those_who_ask_little_are_answered)
 	flood_until_pressed(&now_ms);
 	for (int tick = 0; tick < 100; tick++, now_ms += 20) {
 		ck_assert_uint_le(answers(66, 10000, now_ms), 512);
-		/* Only when the two share a place, which one time in 1,024 they do, it gets nothing. */
+		/* Only when the two share a place, which one time in 4,096 they do, it gets nothing. */
 		quiet += answers(7, 3, now_ms);
 		/* Two clients: half for each. */
 		halves += answers(66, 10000, now_ms + 10) == 256;
@@ -84,7 +84,7 @@ START_TEST(hardly_any_query_of_a_quiet_guest_is_dropped)
 			(void)answers(bad, 200, now_ms);
 		answered += answers(7, 1, now_ms);
 	}
-	ck_assert_uint_ge(answered, 950);	/* 20 of 1,024 places are full: 980 expected */
+	ck_assert_uint_ge(answered, 980);	/* 20 of 4,096 places are full: 995 expected */
 }
 END_TEST
 
@@ -97,8 +97,8 @@ START_TEST(forged_addresses_do_not_take_everything)
 	for (int tick = 0; tick < 10; tick++, now_ms += 10)
 		for (unsigned i = 0; i < 50000; i++)
 			forged += answers(1000 + i, 1, now_ms);
-	/* In a tick the first ones of each place: 1,024 places, 4 each. */
-	ck_assert_uint_le(forged, 9 * 4096 + 50000);
+	/* In a tick the first ones of each place: 4,096 places, 4 each. */
+	ck_assert_uint_le(forged, 9 * 4 * 4096 + 50000);
 }
 END_TEST
 

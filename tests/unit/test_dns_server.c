@@ -362,6 +362,49 @@ START_TEST(local_names_are_answered_here)
 }
 END_TEST
 
+/* The replies leave in messages that the kernel cuts up: to each client its own, whole. */
+START_TEST(every_query_of_a_burst_is_answered)
+{
+	static const char *const names[] = { "web.lan", "a.lan", "web", "nope.lan" };
+	uint8_t seen[3][200] = { 0 };
+	int clients[3];
+
+	host_add("192.168.1.5", "a");
+	start();
+	for (int i = 0; i < 3; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "127.1.0.%d", i + 1);
+		clients[i] = client(address);
+	}
+	for (uint16_t id = 0; id < 200; id++) {
+		uint8_t m[DNS_UDP_MAX];
+		size_t len = query(m, id, names[id % 4], DNS_TYPE_A);
+
+		for (int i = 0; i <= id % 3; i++)
+			ck_assert_int_eq(send(clients[i], m, len, 0), (ssize_t)len);
+		if (id % 40 == 39)	/* or the socket's queue is full */
+			dispatch();
+	}
+	for (int i = 0; i < 3; i++)
+		while (take(clients[i], &reply)) {
+			ck_assert_uint_lt(reply.id, 200);
+			seen[i][reply.id]++;
+			ck_assert_uint_eq(reply.flags & DNS_RCODE,
+					  reply.id % 4 == 3 ? DNS_NXDOMAIN : DNS_NOERROR);
+			ck_assert_uint_eq(reply.n_answers, reply.id % 4 != 3);
+			ck_assert_uint_eq(reply.len, reply.question_end + 11 +
+						     (reply.id % 4 == 3 ? 0 : 16));
+		}
+	for (int i = 0; i < 3; i++) {
+		for (int id = 0; id < 200; id++)
+			ck_assert_uint_eq(seen[i][id], i <= id % 3);
+		close(clients[i]);
+	}
+	ck_assert_uint_eq(counters().send_failed, 0);
+}
+END_TEST
+
 START_TEST(clients_outside_the_subnets_are_refused)
 {
 	int c;
@@ -1345,6 +1388,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, local_names_are_answered_here);
+	tcase_add_test(t, every_query_of_a_burst_is_answered);
 	tcase_add_test(t, clients_outside_the_subnets_are_refused);
 	tcase_add_test(t, a_leases_name_resolves_at_once_and_no_longer_than_it);
 	tcase_add_test(t, srv_brings_the_addresses_of_its_target);
