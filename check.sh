@@ -87,7 +87,8 @@ again()
 {
 	local dir=$1 name=$2 log=$3 test
 	for test in $(sed -nE 's/^ *[0-9]+\/[0-9]+ [^ ]+ \/ ([^ ]+) +(FAIL|TIMEOUT) .*/\1/p' "$log" | sort -u); do
-		if timeout 900 meson test -C "$dir" --no-rebuild --num-processes 1 "$test" >"$log.again" 2>&1; then
+		if timeout 900 meson test -C "$dir" --no-rebuild --num-processes 1 "$test" >"$log.again" 2>&1 &&
+			grep -qE '^Ok: +[1-9]' "$log.again"; then
 			echo "second try passed: $test ($name)"
 			second+=("$test")
 			failed=$((failed - 1)) passed=$((passed + 1))
