@@ -111,7 +111,7 @@ static void enter(struct serve_instance *i, enum state state, uint64_t timeout_u
 	(void)sd_event_source_set_enabled(i->timer, timeout_us ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-static int request(struct serve_instance *i, enum channel_type type, const void *body, size_t len,
+static int request(struct serve_instance *i, uint16_t type, const void *body, size_t len,
 		   const int *fds, size_t n_fds)
 {
 	if (++i->serial == 0)

@@ -145,7 +145,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *ar
 	return 0;
 }
 
-int serve_process_send(struct serve_process *p, enum channel_type type, uint32_t serial,
+int serve_process_send(struct serve_process *p, uint16_t type, uint32_t serial,
 		       const void *body, size_t len, const int *fds, size_t n_fds)
 {
 	int r = p->channel_ended ? -EPIPE : channel_send(p->channel, type, serial, body, len, fds,
@@ -192,7 +192,7 @@ static struct serve_process *process_new(sd_event *event, int fd,
 	struct serve_process *p = calloc(1, sizeof(*p));
 
 	if (p)
-		p->channel = channel_new(fd);
+		p->channel = serve_channel_new(fd);
 	if (!p || !p->channel) {
 		close(fd);
 		free(p);

@@ -38,7 +38,7 @@ void serve_process_set_owner(struct serve_process *p, const struct serve_process
 pid_t serve_process_pid(const struct serve_process *p);
 
 /* As channel_send(); what waits is sent when there is room. */
-int serve_process_send(struct serve_process *p, enum channel_type type, uint32_t serial,
+int serve_process_send(struct serve_process *p, uint16_t type, uint32_t serial,
 		       const void *body, size_t len, const int *fds, size_t n_fds);
 
 /* SIGKILL; `gone` follows. */

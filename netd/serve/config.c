@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "netd/serve/message.h"
-#include "netd/serve/wire.h"
+#include "netd/base/wire.h"
 
 /* Far above what a document of the greatest size can hold; a bound for what is allocated. */
 #define LIST_MAX 262144

@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 	boot_id_read(boot_id, sizeof(boot_id));
 	if (fds_reserve() < 0)
 		return 1;
-	channel = channel_new(FD_CHANNEL);
+	channel = serve_channel_new(FD_CHANNEL);
 	if (!channel || hello_send(channel) < 0)
 		return 1;
 	/* In a hurry, START is here already: nothing is gained by preparing for it. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "netd/base/auto.h"
-#include "netd/serve/wire.h"
+#include "netd/base/wire.h"
 
 static int whole(const struct rd *r)
 {

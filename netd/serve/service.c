@@ -93,7 +93,7 @@ static void channel_watch(struct service *s)
 	(void)epoll_ctl(FD_EPOLL, EPOLL_CTL_MOD, channel_fd(s->channel), &ev);	/* cannot fail */
 }
 
-static int send_message(struct service *s, enum channel_type type, uint32_t serial,
+static int send_message(struct service *s, uint16_t type, uint32_t serial,
 			const void *body, size_t len)
 {
 	int r;
@@ -399,7 +399,7 @@ static void on_connect(struct service *s)
 		nd_log(LOG_WARNING, s->config->network, "refused a connection to the channel");
 		return;
 	}
-	channel = channel_new(fd);
+	channel = serve_channel_new(fd);
 	if (!channel)
 		return;
 	nd_take_fd(&fd);

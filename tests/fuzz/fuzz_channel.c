@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		memset(packet, 0, sizeof(packet));
 		rd_copy(&part, packet, len);
-		if (channel_input_packet(&in, packet, flags & 1 ? sizeof(packet) : len, &m) != 1)
+		if (channel_input_packet(&in, CHANNEL_MAGIC, packet, flags & 1 ? sizeof(packet) : len, &m) != 1)
 			continue;
 		config_check(m.body);
 		leases_check(cache, m.body);

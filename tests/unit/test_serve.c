@@ -205,8 +205,8 @@ static void channels(struct channel **a, struct channel **b)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
 			 0);
-	*a = channel_new(ends[0]);
-	*b = channel_new(ends[1]);
+	*a = serve_channel_new(ends[0]);
+	*b = serve_channel_new(ends[1]);
 }
 
 START_TEST(a_long_message_arrives_whole_while_the_socket_is_often_full)
@@ -302,6 +302,12 @@ static size_t packet(uint8_t *to, uint32_t serial, uint32_t total, uint32_t offs
 	return CHANNEL_HEADER_BYTES + piece;
 }
 
+static int feed(struct channel_input *in, const uint8_t *bytes, size_t len,
+		struct channel_message *out)
+{
+	return channel_input_packet(in, CHANNEL_MAGIC, bytes, len, out);
+}
+
 START_TEST(pieces_that_do_not_follow_each_other_are_refused)
 {
 	const size_t piece = CHANNEL_PACKET_MAX - CHANNEL_HEADER_BYTES;
@@ -314,9 +320,9 @@ START_TEST(pieces_that_do_not_follow_each_other_are_refused)
 	for (size_t i = 0; i < ND_COUNT(second); i++) {
 		struct channel_input in = { 0 };
 
-		ck_assert_int_eq(channel_input_packet(&in, bytes, packet(bytes, 1, 60000, 0, piece),
+		ck_assert_int_eq(feed(&in, bytes, packet(bytes, 1, 60000, 0, piece),
 						      &m), 0);
-		ck_assert_int_eq(channel_input_packet(&in, bytes, packet(bytes, second[i].serial,
+		ck_assert_int_eq(feed(&in, bytes, packet(bytes, second[i].serial,
 			second[i].total, second[i].offset, 60000 - piece), &m), -EBADMSG);
 		channel_input_fini(&in);
 	}
@@ -330,13 +336,13 @@ START_TEST(short_pieces_and_endless_bodies_are_refused)
 	struct channel_input in = { 0 };
 	struct channel_message m;
 
-	ck_assert_int_eq(channel_input_packet(&in, bytes, packet(bytes, 1, 60000, 0, 10), &m),
+	ck_assert_int_eq(feed(&in, bytes, packet(bytes, 1, 60000, 0, 10), &m),
 			 -EBADMSG);
-	ck_assert_int_eq(channel_input_packet(&in, bytes, packet(bytes, 1, CHANNEL_BODY_MAX + 1, 0,
+	ck_assert_int_eq(feed(&in, bytes, packet(bytes, 1, CHANNEL_BODY_MAX + 1, 0,
 								 piece), &m), -EBADMSG);
-	ck_assert_int_eq(channel_input_packet(&in, bytes, packet(bytes, 1, 5, 0, 10), &m), -EBADMSG);
-	ck_assert_int_eq(channel_input_packet(&in, bytes, 23, &m), -EBADMSG);
-	ck_assert_int_eq(channel_input_packet(&in, bytes, 0, &m), -EBADMSG);
+	ck_assert_int_eq(feed(&in, bytes, packet(bytes, 1, 5, 0, 10), &m), -EBADMSG);
+	ck_assert_int_eq(feed(&in, bytes, 23, &m), -EBADMSG);
+	ck_assert_int_eq(feed(&in, bytes, 0, &m), -EBADMSG);
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "netd/serve/channel.h"
+#include "netd/base/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +22,21 @@ struct outgoing {
 
 struct channel {
 	int fd;
+	struct channel_protocol protocol;
 	struct channel_input in;
 	struct outgoing *first, **end;
 	size_t queued, queue_max;
 	uint8_t *packet;		/* CHANNEL_PACKET_MAX bytes, made when first needed */
 };
 
-struct channel *channel_new(int fd)
+struct channel *channel_new(int fd, const struct channel_protocol *protocol)
 {
 	struct channel *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->fd = fd;
+	c->protocol = *protocol;
 	c->end = &c->first;
 	c->queue_max = CHANNEL_BODY_MAX;
 	return c;
@@ -93,13 +95,13 @@ bool channel_waiting(const struct channel *c)
 	return c->first;
 }
 
-static void header_encode(uint16_t type, uint32_t serial, uint32_t total, uint32_t offset,
-			  uint8_t *to)
+static void header_encode(const struct channel_protocol *protocol, uint16_t type, uint32_t serial,
+			  uint32_t total, uint32_t offset, uint8_t *to)
 {
 	struct wr w = wr_init(to, CHANNEL_HEADER_BYTES);
 
-	wr_u32(&w, CHANNEL_MAGIC);
-	wr_u16(&w, CHANNEL_VERSION);
+	wr_u32(&w, protocol->magic);
+	wr_u16(&w, protocol->version);
 	wr_u16(&w, type);
 	wr_u32(&w, serial);
 	wr_u32(&w, total);
@@ -108,8 +110,8 @@ static void header_encode(uint16_t type, uint32_t serial, uint32_t total, uint32
 }
 
 /* One packet: header and piece. 0, -EAGAIN when the socket is full, or -errno. */
-static int packet_send(int fd, uint16_t type, uint32_t serial, const uint8_t *body, uint32_t total,
-		       uint32_t offset, const int *fds, size_t n_fds)
+static int packet_send(struct channel *c, uint16_t type, uint32_t serial, const uint8_t *body,
+		       uint32_t total, uint32_t offset, const int *fds, size_t n_fds)
 {
 	union {
 		struct cmsghdr align;
@@ -121,7 +123,7 @@ static int packet_send(int fd, uint16_t type, uint32_t serial, const uint8_t *bo
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = piece ? 2 : 1 };
 	ssize_t n;
 
-	header_encode(type, serial, total, offset, header);
+	header_encode(&c->protocol, type, serial, total, offset, header);
 	if (n_fds) {
 		memset(&control, 0, sizeof(control));
 		msg.msg_control = &control;
@@ -133,17 +135,17 @@ static int packet_send(int fd, uint16_t type, uint32_t serial, const uint8_t *bo
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, sizeof(int) * n_fds);
 	}
 	do
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
 
 /* Sends pieces until all went or the socket is full; *sent counts on. */
-static int body_send(int fd, uint16_t type, uint32_t serial, const uint8_t *body, uint32_t total,
-		     uint32_t *sent, const int *fds, size_t n_fds)
+static int body_send(struct channel *c, uint16_t type, uint32_t serial, const uint8_t *body,
+		     uint32_t total, uint32_t *sent, const int *fds, size_t n_fds)
 {
 	do {
-		int r = packet_send(fd, type, serial, body, total, *sent, fds,
+		int r = packet_send(c, type, serial, body, total, *sent, fds,
 				    *sent == 0 ? n_fds : 0);
 
 		if (r < 0)
@@ -157,7 +159,7 @@ int channel_flush(struct channel *c)
 {
 	while (c->first) {
 		struct outgoing *o = c->first;
-		int r = body_send(c->fd, o->type, o->serial, o->body, o->total, &o->sent, o->fds,
+		int r = body_send(c, o->type, o->serial, o->body, o->total, &o->sent, o->fds,
 				  o->n_fds);
 
 		if (r == -EAGAIN)
@@ -217,7 +219,7 @@ static int enqueue(struct channel *c, uint16_t type, uint32_t serial, const void
 	return 0;
 }
 
-int channel_send(struct channel *c, enum channel_type type, uint32_t serial, const void *body,
+int channel_send(struct channel *c, uint16_t type, uint32_t serial, const void *body,
 		 size_t len, const int *fds, size_t n_fds)
 {
 	uint32_t sent = 0;
@@ -226,7 +228,7 @@ int channel_send(struct channel *c, enum channel_type type, uint32_t serial, con
 	if (len > CHANNEL_BODY_MAX || n_fds > CHANNEL_FDS_MAX)
 		return -EMSGSIZE;
 	if (!c->first) {
-		r = body_send(c->fd, type, serial, body, (uint32_t)len, &sent, fds, n_fds);
+		r = body_send(c, type, serial, body, (uint32_t)len, &sent, fds, n_fds);
 		if (r != -EAGAIN)
 			return r;
 	}
@@ -274,24 +276,24 @@ static int input_continue(struct channel_input *in, const struct channel_message
 	return in->have == in->total ? 1 : 0;
 }
 
-int channel_input_packet(struct channel_input *in, const void *packet, size_t len,
+int channel_input_packet(struct channel_input *in, uint32_t magic, const void *packet, size_t len,
 			 struct channel_message *out)
 {
 	struct rd r = rd_init(packet, len);
 	struct channel_message m;
-	uint32_t magic, total, offset;
+	uint32_t claimed, total, offset;
 	int result;
 
 	if (in->body && in->have == in->total)
 		channel_input_fini(in);		/* the message that the caller had last */
-	magic = rd_u32(&r);
+	claimed = rd_u32(&r);
 	m.version = rd_u16(&r);
 	m.type = rd_u16(&r);
 	m.serial = rd_u32(&r);
 	total = rd_u32(&r);
 	offset = rd_u32(&r);
 	rd_u32(&r);
-	if (r.bad || magic != CHANNEL_MAGIC)
+	if (r.bad || claimed != magic)
 		return -EBADMSG;
 	m.body = rd_init(r.at, rd_left(&r));
 	if (in->body) {
@@ -346,7 +348,7 @@ static int packet_result(struct channel *c, ssize_t n, bool truncated, struct ch
 		return -EPIPE;
 	if (truncated)
 		return -EBADMSG;
-	return channel_input_packet(&c->in, c->packet, (size_t)n, out);
+	return channel_input_packet(&c->in, c->protocol.magic, c->packet, (size_t)n, out);
 }
 
 /* recv, not recvmsg: a call that could bring descriptors is not even allowed in the sandbox. */
