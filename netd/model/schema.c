@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "netd/base/str.h"
+#include "netd/model/domain.h"
 #include "netd/model/port.h"
 #include "netd/model/xml.h"
 
@@ -101,4 +102,10 @@ int port_def_validate_schema(const char *xml, size_t len, const char *schema_dir
 			     struct nd_error *err)
 {
 	return check(xml, len, "(networkport_definition)", schema_dir, "networkport.rng", err);
+}
+
+int dom_def_validate_schema(const char *xml, size_t len, const char *schema_dir,
+			    struct nd_error *err)
+{
+	return check(xml, len, "(domain_definition)", schema_dir, "domain.rng", err);
 }

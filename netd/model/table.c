@@ -169,7 +169,7 @@ static int set_value(struct xml_in *in, const xmlNode *node, const struct xml_at
 {
 	char **s = field(self, a->at);
 
-	if (a->kind == XML_HOOK || a->output_only)
+	if (a->kind == XML_HOOK || (a->output_only && !in->live))
 		return 0;
 	if (a->kind == XML_STR) {
 		free(*s);
@@ -200,6 +200,32 @@ static const struct xml_attr *find_attr(const struct xml_elem *elem, const xmlAt
 	return NULL;
 }
 
+static int unknown_attr(struct xml_in *in, const xmlNode *node, const char *name)
+{
+	if (in->strict)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"attribute '%.100s' is not supported", name);
+	xml_warn(in, node, "attribute '%.100s' is not known, ignored", name);
+	return 0;
+}
+
+static int unknown_child(struct xml_in *in, const xmlNode *node, const char *parent)
+{
+	if (in->strict)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "not supported inside <%s>",
+				parent);
+	xml_warn(in, node, "not known inside <%s>, ignored", parent);
+	return 0;
+}
+
+static int stray_text(struct xml_in *in, const xmlNode *node)
+{
+	if (in->strict)
+		return xml_fail(in, node, ND_ERR_XML, "there is text in it that means nothing");
+	xml_warn(in, node, "text inside it is ignored");
+	return 0;
+}
+
 static int parse_attrs(struct xml_in *in, const struct xml_elem *elem, const xmlNode *node,
 		       void *self)
 {
@@ -213,8 +239,9 @@ static int parse_attrs(struct xml_in *in, const struct xml_elem *elem, const xml
 		xmlChar *value;
 
 		if (!a) {
-			xml_warn(in, node, "attribute '%.100s' is not known, ignored",
-				 (const char *)attr->name);
+			r = unknown_attr(in, node, (const char *)attr->name);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		seen |= 1U << i;
@@ -227,7 +254,7 @@ static int parse_attrs(struct xml_in *in, const struct xml_elem *elem, const xml
 	for (i = 0; i < elem->n_attrs; i++) {
 		const struct xml_attr *a = &elem->attrs[i];
 
-		if (a->required && !(seen & 1U << i))
+		if (a->name && a->required && !(seen & 1U << i))
 			return xml_fail(in, node, attr_err(a), "attribute '%s' is missing", a->name);
 	}
 	return 0;
@@ -274,15 +301,13 @@ static int parse_child(struct xml_in *in, const struct xml_elem *elem, const xml
 	size_t i = 0;
 	const struct xml_child *c = find_child(elem, node, &i);
 
-	if (!c) {
-		xml_warn(in, node, "not known inside <%s>, ignored", elem->name);
-		return 0;
-	}
+	if (!c)
+		return unknown_child(in, node, elem->name);
 	if (c->array)
 		return parse_array_item(in, c, node, self);
 	if (*seen & 1U << i) {
-		if (c->repeat)
-			return xml_fail(in, node, c->repeat, "only one is possible in <%s>",
+		if (c->repeat || in->strict)
+			return xml_fail(in, node, c->repeat ? c->repeat : ND_ERR_XML, "only one is possible in <%s>",
 					elem->name);
 		xml_warn(in, node, "only the first one in <%s> counts, ignored", elem->name);
 		return 0;
@@ -305,7 +330,9 @@ static int parse_children(struct xml_in *in, const struct xml_elem *elem, const 
 				return r;
 		} else if ((child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) &&
 			   !xmlIsBlankNode(child)) {
-			xml_warn(in, node, "text inside it is ignored");
+			r = stray_text(in, node);
+			if (r < 0)
+				return r;
 		}
 	}
 	return 0;
@@ -316,9 +343,16 @@ static int parse_text(struct xml_in *in, const struct xml_elem *elem, const xmlN
 		      void *self)
 {
 	const struct xml_attr *a = &elem->attrs[0];
-	xmlChar *text = xmlNodeGetContent(node);
+	xmlChar *text;
 	int r = 0;
 
+	if (in->strict && xmlFirstElementChild((xmlNode *)node))
+		return unknown_child(in, xmlFirstElementChild((xmlNode *)node), elem->name);
+	if (in->strict || elem->n_attrs > 1)
+		r = parse_attrs(in, elem, node, self);
+	if (r < 0)
+		return r;
+	text = xmlNodeGetContent(node);
 	if (text && *text)
 		r = set_value(in, node, a, (const char *)text, self);
 	else if (a->required)

@@ -34,14 +34,14 @@ struct xml_out {
 };
 
 struct xml_attr {
-	const char *name;		/* NULL: the element's text */
+	const char *name;		/* NULL: the element's text; the first row then */
 	enum xml_kind kind;
 	uint8_t size;			/* of the field */
 	uint8_t digits;			/* XML_HEX: least number of digits printed */
 	bool or_hex;			/* XML_UINT: 0x is accepted too */
 	bool required;
 	bool may_be_empty;		/* XML_STR: '' is a value; elsewhere it counts as absent */
-	bool output_only;		/* accepted and ignored on input; not in inactive documents */
+	bool output_only;		/* read from live documents only; not in inactive ones */
 	bool print_zero;		/* XML_UINT: 0 is a value too */
 	bool has_flag;
 	enum nd_err err;		/* class of a missing or bad value; 0: ND_ERR_XML */

@@ -122,7 +122,7 @@ void xml_out_attrs(struct xml_out *out, const struct xml_elem *elem, const void 
 		const struct xml_attr *a = &elem->attrs[i];
 		const char *text;
 
-		if (a->output_only && (out->flags & NET_FORMAT_INACTIVE))
+		if (!a->name || (a->output_only && (out->flags & NET_FORMAT_INACTIVE)))
 			continue;
 		if (a->format) {
 			a->format(out, self);
@@ -170,7 +170,9 @@ static void format_text(struct xml_out *out, const struct xml_elem *elem, const 
 	if (!text)
 		return;
 	xml_out_indent(out);
-	nd_str_addf(&out->s, "<%s>", elem->name);
+	nd_str_addf(&out->s, "<%s", elem->name);
+	xml_out_attrs(out, elem, self);
+	nd_str_add(&out->s, ">");
 	xml_out_text(out, text);
 	nd_str_addf(&out->s, "</%s>\n", elem->name);
 }
@@ -211,12 +213,14 @@ static void format_tree(struct xml_out *out, const struct xml_elem *elem, const 
 void xml_elem_format(struct xml_out *out, const struct xml_elem *elem, const void *self,
 		     bool in_array)
 {
+	bool absent = elem->present && !elem->present(out, self);
+
 	if (elem->format)
 		elem->format(out, self);
+	else if (absent)
+		return;
 	else if (elem->n_attrs && !elem->attrs[0].name)
 		format_text(out, elem, self);
-	else if (!elem->present)
-		format_tree(out, elem, self, in_array);
-	else if (elem->present(out, self))
-		format_tree(out, elem, self, true);
+	else
+		format_tree(out, elem, self, in_array || elem->present);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <libxml/tree.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "netd/base/auto.h"
@@ -23,6 +24,8 @@ struct xml_warnings {
 struct xml_in {
 	struct xml_warnings *warnings;	/* NULL: nobody wants them */
 	struct nd_error *err;
+	bool strict;			/* what would be ignored is refused instead */
+	bool live;			/* netd's own document: output-only values are read too */
 };
 
 /*
