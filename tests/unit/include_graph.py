@@ -23,7 +23,7 @@ ALLOWED = {
     "netd/rpc": ["netd/base"],
     "netd/ctl": ["netd/base", "netd/model", "netd/rpc"],
     "netd/daemon": ["netd/base", "netd/model", "netd/compile", "netd/rpc", "datapath",
-                    "netd/serve", "dhcp", "dns/config.h"],
+                    "netd/serve", "dhcp", "dns/config.h", "vmm/config.h", "vmm/message.h"],
 }
 
 
