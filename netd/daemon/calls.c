@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "netd/daemon/calls.h"
+#include "netd/daemon/calls_domain.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ connect_methods, n_connect_methods },
 		{ network_methods, n_network_methods },
 		{ port_methods, n_port_methods },
-		{ guest_methods, n_guest_methods },
+		{ domain_methods, n_domain_methods },
 		{ missing_methods, n_missing_methods },
 	};
 	size_t n = 0;

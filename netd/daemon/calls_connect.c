@@ -26,7 +26,8 @@ static int auth_list(struct rpc_call *call, void *args, void *ret, struct nd_err
 	return RPC_DONE;
 }
 
-/* Scheme "network" or "netd" (or none at all) with path /system, or no path. */
+/* Scheme "network", "netd" or "qemu" (or none at all) with path /system, or no path. "qemu" is what
+ * clients that manage guests ask for, whatever runs these. */
 static int check_uri(const char *uri, struct nd_error *err)
 {
 	size_t scheme = strcspn(uri, ":+"), rest;
@@ -35,7 +36,7 @@ static int check_uri(const char *uri, struct nd_error *err)
 	if (!*uri)
 		return 0;
 	if ((scheme != 7 || strncmp(uri, "network", 7) != 0) &&
-	    (scheme != 4 || strncmp(uri, "netd", 4) != 0))
+	    (scheme != 4 || (strncmp(uri, "netd", 4) != 0 && strncmp(uri, "qemu", 4) != 0)))
 		return nd_error_set(err, ND_ERR_NO_CONNECT, "%.200s", uri);
 	path = strstr(uri, "://");
 	path = path ? strchr(path + 3, '/') : NULL;

@@ -8,6 +8,7 @@
 #include "netd/daemon/calls.h"
 #include "netd/daemon/drift.h"
 #include "netd/daemon/foreign.h"
+#include "netd/daemon/guest_life.h"
 #include "netd/daemon/listen.h"
 #include "netd/daemon/reconcile.h"
 
@@ -69,7 +70,11 @@ static int new_parts(struct netd *d, struct nd_error *err)
 	int r = registry_init(&d->networks, err);
 
 	if (r == 0)
+		r = guests_init(&d->guests, err);
+	if (r == 0)
 		r = store_new(&d->paths, &d->store, err);
+	if (r == 0)
+		r = guest_store_new(&d->paths, &d->guest_store, err);
 	if (r == 0)
 		r = lease_dirs_new(d->paths.leases, d->config.serve_uid_base, d->config.serve_uid_count,
 				   &d->lease_dirs, err);
@@ -153,6 +158,8 @@ void daemon_free(struct netd *d)
 	datapath_free(d->datapath);
 	lease_dirs_free(d->lease_dirs);
 	store_free(d->store);
+	guest_store_free(d->guest_store);
+	guests_fini(&d->guests);
 	registry_fini(&d->networks);
 	sd_event_unref(d->event);
 	netd_config_fini(&d->config);
@@ -165,6 +172,7 @@ int daemon_start(struct netd *d, struct nd_error *err)
 	int r = 0;
 
 	reconcile_load(d);
+	d->unread += guest_load(d, false);
 	if (d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
 		r = drift_new(d, &d->drift, err);
 	if (r == 0)
@@ -176,4 +184,5 @@ void daemon_reload(struct netd *d)
 {
 	nd_log(LOG_INFO, NULL, "reloading");
 	reconcile_reload(d);
+	(void)guest_load(d, true);	/* what is skipped is in the log */
 }

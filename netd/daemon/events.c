@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "netd/base/array.h"
+#include "netd/daemon/guest.h"
 #include "netd/rpc/frame.h"
 #include "netd/rpc/protocol.h"
 
@@ -16,8 +17,8 @@
 struct registration {
 	struct rpc_session *session;
 	int id, event_id;
-	bool all;
-	struct nd_uuid net;
+	bool of_guests, all;
+	struct nd_uuid subject;		/* the network or guest */
 };
 
 struct events {
@@ -50,7 +51,7 @@ static int refuse(struct nd_error *err, const char *fmt, int number)
 	return -EINVAL;
 }
 
-int events_take_id(struct events *e)
+static int take_id(struct events *e)
 {
 	int id = e->next_id;
 
@@ -58,16 +59,14 @@ int events_take_id(struct events *e)
 	return id;
 }
 
-int events_register(struct events *e, struct rpc_session *session, int event_id,
-		    const struct nd_uuid *net, struct nd_error *err)
+static int add(struct events *e, struct registration *wanted, const struct nd_uuid *subject,
+	       struct nd_error *err)
 {
 	struct registration *r;
 	size_t mine = 0;
 
-	if (event_id < 0 || event_id >= EVENT_IDS)
-		return refuse(err, "unsupported network event ID %d", event_id);
 	for (size_t i = 0; i < e->n; i++)
-		mine += e->list[i].session == session;
+		mine += e->list[i].session == wanted->session;
 	if (mine >= EVENTS_PER_SESSION)
 		return nd_error_set(err, ND_ERR_OPERATION_FAILED,
 				    "this connection has registered for %d events already",
@@ -75,23 +74,59 @@ int events_register(struct events *e, struct rpc_session *session, int event_id,
 	r = nd_array_add(e->list, e->n);
 	if (!r)
 		return nd_error_nomem(err);
-	*r = (struct registration){ .session = session, .id = events_take_id(e),
-				     .event_id = event_id, .all = !net };
-	if (net)
-		r->net = *net;
+	*r = *wanted;
+	r->id = take_id(e);
+	r->all = !subject;
+	if (subject)
+		r->subject = *subject;
 	return r->id;
+}
+
+int events_register(struct events *e, struct rpc_session *session, int event_id,
+		    const struct nd_uuid *net, struct nd_error *err)
+{
+	struct registration r = { .session = session, .event_id = event_id };
+
+	if (event_id < 0 || event_id >= EVENT_IDS)
+		return refuse(err, "unsupported network event ID %d", event_id);
+	return add(e, &r, net, err);
+}
+
+int events_register_domain(struct events *e, struct rpc_session *session, int event_id,
+			   const struct nd_uuid *guest, struct nd_error *err)
+{
+	struct registration r = { .session = session, .event_id = event_id, .of_guests = true };
+
+	if (event_id < 0 || event_id >= DOM_EVENT_IDS)
+		return refuse(err, "unsupported event ID %d", event_id);
+	return add(e, &r, guest, err);
+}
+
+static bool drop(struct events *e, struct rpc_session *session, int callback_id, bool of_guests)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		const struct registration *r = &e->list[i];
+
+		if (r->session == session && r->id == callback_id && r->of_guests == of_guests) {
+			nd_array_remove(e->list, e->n, i);
+			return true;
+		}
+	}
+	return false;
 }
 
 int events_deregister(struct events *e, struct rpc_session *session, int callback_id,
 		      struct nd_error *err)
 {
-	for (size_t i = 0; i < e->n; i++) {
-		if (e->list[i].session == session && e->list[i].id == callback_id) {
-			nd_array_remove(e->list, e->n, i);
-			return 0;
-		}
-	}
-	return refuse(err, "network event callback %d not registered", callback_id);
+	return drop(e, session, callback_id, false) ? 0
+	       : refuse(err, "network event callback %d not registered", callback_id);
+}
+
+int events_deregister_domain(struct events *e, struct rpc_session *session, int callback_id,
+			     struct nd_error *err)
+{
+	return drop(e, session, callback_id, true) ? 0
+	       : refuse(err, "domain event callback %d not registered", callback_id);
 }
 
 void events_session_closed(struct events *e, struct rpc_session *session)
@@ -103,12 +138,14 @@ void events_session_closed(struct events *e, struct rpc_session *session)
 
 /* The first registration at or after *at for the event, by index, since sending may end a
  * session and so shorten the list. */
-static struct registration *next(struct events *e, const struct network *net, int event_id, size_t *at)
+static struct registration *next(struct events *e, bool of_guests, const struct nd_uuid *subject,
+				 int event_id, size_t *at)
 {
 	for (; *at < e->n; (*at)++) {
 		struct registration *r = &e->list[*at];
 
-		if (r->event_id == event_id && (r->all || nd_uuid_equal(&r->net, &net->uuid)))
+		if (r->of_guests == of_guests && r->event_id == event_id &&
+		    (r->all || nd_uuid_equal(&r->subject, subject)))
 			return r;
 	}
 	return NULL;
@@ -120,7 +157,7 @@ void events_lifecycle(struct events *e, const struct network *net, enum lifecycl
 	struct registration *r;
 
 	memcpy(payload.net.uuid, net->uuid.bytes, sizeof(payload.net.uuid));
-	for (size_t at = 0; (r = next(e, net, EVENT_LIFECYCLE, &at)); at++) {
+	for (size_t at = 0; (r = next(e, false, &net->uuid, EVENT_LIFECYCLE, &at)); at++) {
 		payload.callback_id = r->id;
 		rpc_session_send_event(r->session, LV_PROGRAM, LV_PROC_NETWORK_EVENT_LIFECYCLE,
 				       (xdrproc_t)xdr_lv_network_lifecycle_event, &payload);
@@ -135,10 +172,74 @@ void events_metadata(struct events *e, const struct network *net, int type, cons
 	struct registration *r;
 
 	memcpy(payload.net.uuid, net->uuid.bytes, sizeof(payload.net.uuid));
-	for (size_t at = 0; (r = next(e, net, EVENT_METADATA, &at)); at++) {
+	for (size_t at = 0; (r = next(e, false, &net->uuid, EVENT_METADATA, &at)); at++) {
 		payload.callback_id = r->id;
 		rpc_session_send_event(r->session, LV_PROGRAM,
 				       LV_PROC_NETWORK_EVENT_CALLBACK_METADATA_CHANGE,
 				       (xdrproc_t)xdr_lv_network_metadata_event, &payload);
+	}
+}
+
+/* ---- guests ---- */
+
+static lv_dom wire_of(const struct guest *g)
+{
+	lv_dom dom = { .name = g->name, .id = guest_id(g) };
+
+	memcpy(dom.uuid, g->uuid.bytes, sizeof(dom.uuid));
+	return dom;
+}
+
+void events_domain_lifecycle(struct events *e, const struct guest *g, enum domain_event what,
+			     int detail)
+{
+	lv_domain_lifecycle_event payload = { .dom = wire_of(g), .event = (int)what, .detail = detail };
+	struct registration *r;
+
+	for (size_t at = 0; (r = next(e, true, &g->uuid, DOM_EVENT_LIFECYCLE, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM, LV_PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE,
+				       (xdrproc_t)xdr_lv_domain_lifecycle_event, &payload);
+	}
+}
+
+void events_domain_reboot(struct events *e, const struct guest *g)
+{
+	lv_domain_reboot_event payload = { .dom = wire_of(g) };
+	struct registration *r;
+
+	for (size_t at = 0; (r = next(e, true, &g->uuid, DOM_EVENT_REBOOT, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM, LV_PROC_DOMAIN_EVENT_CALLBACK_REBOOT,
+				       (xdrproc_t)xdr_lv_domain_reboot_event, &payload);
+	}
+}
+
+void events_domain_device(struct events *e, const struct guest *g, int event_id, const char *alias)
+{
+	int proc = event_id == DOM_EVENT_DEVICE_ADDED ? LV_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_ADDED
+						      : LV_PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVED;
+	lv_domain_device_event payload = { .dom = wire_of(g), .alias = (char *)alias };	/* only read */
+	struct registration *r;
+
+	for (size_t at = 0; (r = next(e, true, &g->uuid, event_id, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM, proc,
+				       (xdrproc_t)xdr_lv_domain_device_event, &payload);
+	}
+}
+
+void events_domain_metadata(struct events *e, const struct guest *g, int type, const char *uri)
+{
+	lv_str uri_text = (char *)uri;	/* only read */
+	lv_domain_metadata_event payload = { .dom = wire_of(g), .type = type,
+					     .nsuri = uri ? &uri_text : NULL };
+	struct registration *r;
+
+	for (size_t at = 0; (r = next(e, true, &g->uuid, DOM_EVENT_METADATA, &at)); at++) {
+		payload.callback_id = r->id;
+		rpc_session_send_event(r->session, LV_PROGRAM,
+				       LV_PROC_DOMAIN_EVENT_CALLBACK_METADATA_CHANGE,
+				       (xdrproc_t)xdr_lv_domain_metadata_event, &payload);
 	}
 }

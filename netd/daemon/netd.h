@@ -6,6 +6,8 @@
 #include "datapath/datapath.h"
 #include "netd/daemon/config.h"
 #include "netd/daemon/events.h"
+#include "netd/daemon/guest.h"
+#include "netd/daemon/guest_store.h"
 #include "netd/daemon/host_dns.h"
 #include "netd/daemon/lease_dir.h"
 #include "netd/daemon/network.h"
@@ -21,6 +23,7 @@ struct netd {
 	struct netd_config config;
 	sd_event *event;
 	struct registry networks;
+	struct guests guests;
 	struct events *events;
 	struct op_queue *operations;
 	struct servers *servers;
@@ -39,5 +42,6 @@ struct netd {
 	struct worker *worker;
 	struct datapath *datapath;
 	struct store *store;
+	struct guest_store *guest_store;
 	struct lease_dirs *lease_dirs;
 };

@@ -23,6 +23,16 @@ static struct operation *operation_of(struct worker_job *job)
 	return (struct operation *)((char *)job - offsetof(struct operation, job));
 }
 
+static struct operation **line_of(struct operation *op)
+{
+	return op->line ? &op->line->queue : &op->net->queue;
+}
+
+static const char *name_of(const struct operation *op)
+{
+	return op->line ? op->line->name : op->net->name;
+}
+
 static void make_ready(struct op_queue *q, struct operation *op)
 {
 	op->next_ready = NULL;
@@ -87,7 +97,7 @@ size_t op_queue_count(const struct op_queue *q)
 
 void operation_start(struct op_queue *q, struct operation *op)
 {
-	struct operation **tail = &op->net->queue;
+	struct operation **tail = line_of(op);
 
 	op->queue = q;
 	op->next = NULL;
@@ -95,7 +105,7 @@ void operation_start(struct op_queue *q, struct operation *op)
 		tail = &(*tail)->next;
 	*tail = op;
 	q->count++;
-	if (op->net->queue == op)
+	if (*line_of(op) == op)
 		make_ready(q, op);
 }
 
@@ -103,13 +113,17 @@ static void finish(struct operation *op)
 {
 	struct op_queue *q = op->queue;
 	struct network *net = op->net;
+	struct op_line *line = op->line;
+	struct operation **queue = line_of(op);
 
-	net->queue = op->next;
+	*queue = op->next;
 	q->count--;
 	op->end(op);
-	if (net->queue)
-		make_ready(q, net->queue);
-	else if (q->idle)
+	if (*queue)
+		make_ready(q, *queue);
+	else if (line && line->idle)
+		line->idle(line);
+	else if (!line && q->idle)
 		q->idle(q->idle_arg, net);
 }
 
@@ -118,7 +132,7 @@ static void step_ended(struct operation *op, int result)
 	if (op->undoing)
 		return;
 	if (result < 0) {
-		nd_log(LOG_DEBUG, op->net->name, "%s failed: %s", op->steps[op->at].name, op->err.text);
+		nd_log(LOG_DEBUG, name_of(op), "%s failed: %s", op->steps[op->at].name, op->err.text);
 		op->result = result;
 		op->undoing = true;
 	} else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* operation.h -- a change of a network: steps that all happen, or leave no trace
+/* operation.h -- a change of a network or a guest: steps that all happen, or leave no trace
  *
  *	waits for its turn -> step, step, ... -> end
  *	                         | fails
@@ -7,7 +7,8 @@
  *	                  undo of the finished steps, newest first -> end with the error
  *
  * A step runs on the main thread or on the worker; one on the main thread may wait for something
- * (OP_WAIT) and is then resumed. Operations on one network run one after the other.
+ * (OP_WAIT) and is then resumed. Operations on one network run one after the other, and so do those
+ * on one guest.
  */
 #pragma once
 #include "netd/base/error.h"
@@ -28,9 +29,18 @@ struct op_step {
 	int (*undo)(struct operation *op);
 };
 
-/* Zeroed, then net, steps and end filled in by the owner, who embeds it. */
+/* Where operations on something other than a network wait for each other; embedded in it. */
+struct op_line {
+	struct operation *queue;	/* the first one runs */
+	const char *name;		/* for the log; borrowed */
+	/* After each operation, when nothing else waits in the line. May free the line. */
+	void (*idle)(struct op_line *line);
+};
+
+/* Zeroed, then net or line, steps and end filled in by the owner, who embeds it. */
 struct operation {
 	struct network *net;
+	struct op_line *line;		/* NULL: that of the network */
 	const struct op_step *steps;
 	size_t n_steps;
 	/* Last call, on the main thread: result is 0 or a negative errno with err. Frees op. */

@@ -43,9 +43,15 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 				 : join(NETD_CONF_DIR, "/networks", &failed),
 		.autostart = root ? join(r, "/etc/netd/networks/autostart", &failed)
 				  : join(NETD_CONF_DIR, "/networks/autostart", &failed),
+		.domains = root ? join(r, "/etc/netd/domains", &failed)
+				: join(NETD_CONF_DIR, "/domains", &failed),
+		.domains_autostart = root ? join(r, "/etc/netd/domains/autostart", &failed)
+					  : join(NETD_CONF_DIR, "/domains/autostart", &failed),
 		.run = join(r, "/run/netd", &failed),
 		.live = join(r, "/run/netd/networks", &failed),
 		.ports = join(r, "/run/netd/ports", &failed),
+		.domains_live = join(r, "/run/netd/domains", &failed),
+		.vmms = join(r, "/run/netd/vmms", &failed),
 		.servers = join(r, "/run/netd/servers", &failed),
 		.state = join(r, "/var/lib/netd", &failed),
 		.leases = join(r, "/var/lib/netd/leases", &failed),
@@ -57,6 +63,7 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 		.resolved_conf = join("/run/systemd/resolve/resolv.conf", "", &failed),
 		.hosts = join("/etc/hosts", "", &failed),
 		.serve = program_path(serve, "NETD_SERVE", NETD_LIBEXEC_DIR "/netd-serve", &failed),
+		.vmm = program_path(NULL, "NETD_VMM", NETD_LIBEXEC_DIR "/netd-vmm", &failed),
 		.schemas = program_path(schemas, "NETD_SCHEMAS", NETD_SCHEMA_DIR, &failed),
 	};
 	if (!failed)
@@ -67,7 +74,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 
 void paths_fini(struct paths *p)
 {
-	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->run, &p->live, &p->ports, &p->servers,
+	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->domains,
+			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->vmm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
 			 &p->libvirt_socket_ro, &p->resolv_conf,
 			 &p->resolved_conf, &p->hosts, &p->serve, &p->schemas };
@@ -104,7 +112,9 @@ static int make_path(const char *path, mode_t mode, struct nd_error *err)
 int paths_make(const struct paths *p, struct nd_error *err)
 {
 	const struct { const char *path; mode_t mode; } dirs[] = {
-		{ p->networks, 0755 }, { p->autostart, 0755 }, { p->run, 0755 },
+		{ p->networks, 0755 }, { p->autostart, 0755 },
+		{ p->domains, 0700 }, { p->domains_autostart, 0755 }, { p->domains_live, 0755 },
+		{ p->vmms, 0700 }, { p->run, 0755 },
 		{ p->live, 0755 }, { p->ports, 0755 }, { p->servers, 0700 }, { p->state, 0755 }, { p->leases, 0711 },
 	};
 	int r;

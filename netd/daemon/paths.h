@@ -10,9 +10,13 @@ struct paths {
 	char *config_file;	/* etc/netd/netd.conf */
 	char *networks;		/* etc/netd/networks: NAME.xml, and autostart/ */
 	char *autostart;	/* etc/netd/networks/autostart */
+	char *domains;		/* etc/netd/domains: guests, NAME.xml, and autostart/ */
+	char *domains_autostart;
 	char *run;		/* run/netd */
 	char *live;		/* run/netd/networks: live state, NAME.xml */
 	char *ports;		/* run/netd/ports: NETWORK-UUID/PORT-UUID.xml */
+	char *domains_live;	/* run/netd/domains: guests that run, NAME.xml */
+	char *vmms;		/* run/netd/vmms: sockets by which their processes are found again */
 	char *servers;		/* run/netd/servers: sockets by which servers are found again */
 	char *state;		/* var/lib/netd */
 	char *leases;		/* var/lib/netd/leases: UUID/, owned by the network's server */
@@ -20,11 +24,12 @@ struct paths {
 	char *libvirt_socket, *libvirt_socket_ro;	/* run/libvirt/virtnetworkd-sock, -ro */
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
 	char *serve;		/* the netd-serve program */
+	char *vmm;		/* the netd-vmm program */
 	char *schemas;		/* where the .rng files are */
 };
 
 /* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
- * schemas likewise with NETD_SCHEMAS. Returns 0 or -ENOMEM with err. */
+ * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM. Returns 0 or -ENOMEM with err. */
 int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
 	       struct nd_error *err);
 void paths_fini(struct paths *p);

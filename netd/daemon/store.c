@@ -12,9 +12,10 @@
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/daemon/docs.h"
 #include "netd/daemon/file.h"
 
-#define SUFFIX ".xml"
+#define SUFFIX DOCS_SUFFIX
 #define LIVE_HEAD "<networkstatus>\n  <class_id bitmap='0-2'/>\n  <floor sum='0'/>\n"
 #define LIVE_TAIL "</networkstatus>\n"
 #define PORT_HEAD "<portstatus ifname='%s' plugged='%s'>\n"
@@ -62,15 +63,6 @@ void store_free(struct store *s)
 	free(s);
 }
 
-/* A name is anything without '/' and newline; the suffix keeps "." and ".." harmless. */
-static int file_name(const char *name, char out[NAME_MAX + 1], struct nd_error *err)
-{
-	if (strlen(name) + strlen(SUFFIX) > NAME_MAX)
-		return nd_error_sys(err, ENAMETOOLONG, "network name '%.40s...'", name);
-	snprintf(out, NAME_MAX + 1, "%s" SUFFIX, name);
-	return 0;
-}
-
 static char *format_definition(const struct net_def *def)
 {
 	ND_AUTO(free) char *xml = net_def_format(def, NET_FORMAT_INACTIVE);
@@ -93,7 +85,7 @@ int store_write_definition(struct store *s, const struct net_def *def, struct nd
 {
 	ND_AUTO(free) char *text = format_definition(def);
 	char file[NAME_MAX + 1];
-	int r = file_name(def->name, file, err);
+	int r = docs_file_name("network", def->name, file, err);
 
 	if (r < 0)
 		return r;
@@ -108,7 +100,7 @@ int store_write_definition(struct store *s, const struct net_def *def, struct nd
 int store_remove_definition(struct store *s, const char *name, struct nd_error *err)
 {
 	char file[NAME_MAX + 1];
-	int r = file_name(name, file, err);
+	int r = docs_file_name("network", name, file, err);
 
 	if (r < 0)
 		return r;
@@ -118,32 +110,14 @@ int store_remove_definition(struct store *s, const char *name, struct nd_error *
 	return 0;
 }
 
-static int link_autostart(struct store *s, const char *file)
-{
-	char target[NAME_MAX + 8];
-	int r = nd_effect(ND_EFFECT_FILE, "symlink");
-
-	if (r < 0)
-		return r;
-	snprintf(target, sizeof(target), "../%s", file);
-	if (symlinkat(target, s->autostart_fd, file) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	r = nd_effect(ND_EFFECT_FILE, "fsync directory");
-	if (r == 0 && fsync(s->autostart_fd) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(s->autostart_fd, file, 0);	/* as it was */
-	return r;
-}
-
 int store_set_autostart(struct store *s, const char *name, bool on, struct nd_error *err)
 {
 	char file[NAME_MAX + 1];
-	int r = file_name(name, file, err);
+	int r = docs_file_name("network", name, file, err);
 
 	if (r < 0)
 		return r;
-	r = on ? link_autostart(s, file) : file_remove(s->autostart_fd, file, true);
+	r = on ? docs_link(s->autostart_fd, file) : file_remove(s->autostart_fd, file, true);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot %s '%s/%s'", on ? "make link" : "remove",
 				    s->paths->autostart, file);
@@ -168,7 +142,7 @@ int store_write_live(struct store *s, const struct net_def *live, struct nd_erro
 	ND_AUTO(free) char *xml = net_def_format(live, NET_FORMAT_INACTIVE);
 	ND_AUTO(nd_str_free) struct nd_str text = { 0 };
 	char file[NAME_MAX + 1];
-	int r = file_name(live->name, file, err);
+	int r = docs_file_name("network", live->name, file, err);
 
 	if (r < 0)
 		return r;
@@ -188,7 +162,7 @@ int store_write_live(struct store *s, const struct net_def *live, struct nd_erro
 int store_remove_live(struct store *s, const char *name, struct nd_error *err)
 {
 	char file[NAME_MAX + 1];
-	int r = file_name(name, file, err);
+	int r = docs_file_name("network", name, file, err);
 
 	if (r < 0)
 		return r;
@@ -297,42 +271,6 @@ int store_remove_ports(struct store *s, const struct nd_uuid *net, struct nd_err
 
 /* ---- loading ---- */
 
-/* Calls each(file name, its text) for every NAME.xml of a directory. Returns how many could not
- * be read. */
-static unsigned each_file(int dir_fd, const char *path,
-			  void (*each)(void *arg, const char *file, const char *text, size_t len),
-			  void *arg)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
-	unsigned unread = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!dir) {
-		nd_log(LOG_ERR, NULL, "cannot read directory '%s': %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return 1;
-	}
-	while ((entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name), text_len;
-		ND_AUTO(free) char *text = NULL;
-
-		if (len <= strlen(SUFFIX) || !nd_streq(entry->d_name + len - strlen(SUFFIX), SUFFIX))
-			continue;
-		r = file_read(fd, entry->d_name, NET_XML_MAX_BYTES, &text, &text_len);
-		if (r < 0) {
-			unread++;
-			nd_log(LOG_ERR, NULL, "%s/%s: cannot be read, skipped: %s", path, entry->d_name,
-			       strerror(-r));
-			continue;
-		}
-		each(arg, entry->d_name, text, text_len);
-	}
-	closedir(dir);
-	return unread;
-}
-
 struct load {
 	struct store *store;
 	unsigned skipped;
@@ -374,19 +312,6 @@ static void load_definition(void *arg, const char *file, const char *text, size_
 					 faccessat(load->store->autostart_fd, file, F_OK, 0) == 0);
 }
 
-/* The document inside a status file of ours. */
-static const char *inner(const char *text, size_t *len, const char *open, const char *close)
-{
-	const char *start = strstr(text, open), *end = NULL;
-
-	for (const char *at = start; at && (at = strstr(at, close)); at += strlen(close))
-		end = at + strlen(close);
-	if (!start || !end)
-		return NULL;
-	*len = (size_t)(end - start);
-	return start;
-}
-
 static void load_live(void *arg, const char *file, const char *text, size_t len)
 {
 	struct load *load = arg;
@@ -394,7 +319,7 @@ static void load_live(void *arg, const char *file, const char *text, size_t len)
 	struct net_def *def;
 
 	/* "<network" alone would also find the status element */
-	doc = doc ? inner(doc + strlen("<networkstatus>"), &len, "<network", "</network>") : NULL;
+	doc = doc ? docs_inner(doc + strlen("<networkstatus>"), &len, "<network", "</network>") : NULL;
 	if (!doc) {
 		load->skipped++;
 		nd_log(LOG_ERR, NULL, "%s/%s: skipped: not a whole status file",
@@ -413,9 +338,9 @@ unsigned store_load(struct store *s, const struct store_loader *loader)
 	struct load load = { .store = s, .loader = loader };
 
 	if (loader->definition)
-		load.skipped += each_file(s->networks_fd, s->paths->networks, load_definition, &load);
+		load.skipped += docs_each(s->networks_fd, s->paths->networks, load_definition, &load);
 	if (loader->live)
-		load.skipped += each_file(s->live_fd, s->paths->live, load_live, &load);
+		load.skipped += docs_each(s->live_fd, s->paths->live, load_live, &load);
 	return load.skipped;
 }
 
@@ -438,30 +363,11 @@ void store_sweep_ports(struct store *s, bool (*wanted)(void *arg, const struct n
 	closedir(dir);
 }
 
-/* Links to definitions that are gone. */
-static void sweep_links(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_LNK && faccessat(dir_fd, entry->d_name, F_OK, 0) < 0 &&
-		    errno == ENOENT)
-			(void)unlinkat(dir_fd, entry->d_name, 0);	/* harmless where it stays */
-	closedir(dir);
-}
-
 void store_sweep(struct store *s)
 {
 	file_sweep(s->networks_fd);
 	file_sweep(s->live_fd);
-	sweep_links(s->autostart_fd);
+	docs_sweep_links(s->autostart_fd);
 }
 
 struct load_ports {
@@ -477,7 +383,7 @@ static void load_port(void *arg, const char *file, const char *text, size_t len)
 	struct port_state state = { 0 };
 	struct port_def *def = NULL;
 	struct nd_error err = { 0 };
-	const char *doc = inner(text, &len, "<networkport", "</networkport>");
+	const char *doc = docs_inner(text, &len, "<networkport", "</networkport>");
 	char plugged[4] = "";
 
 	/* interface names that netd puts here have neither blanks nor quotes */
@@ -507,7 +413,7 @@ unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
 	if (dir < 0)
 		return 0;	/* no ports */
 	file_sweep(dir);
-	load.skipped += each_file(dir, s->paths->ports, load_port, &load);
+	load.skipped += docs_each(dir, s->paths->ports, load_port, &load);
 	return load.skipped;
 }
 

@@ -62,8 +62,12 @@ class Manual(unittest.TestCase):
         self.assertGreater(len(options), 7)
         self.assertEqual([o for o in options if "--" + o not in manual("netd.8")], [])
 
-    def test_every_element_and_attribute_of_a_network_is_described(self):
-        schema, text = read("xml-schemas/network.rng"), manual("netd-network.5")
+    def test_every_element_and_attribute_of_a_network_and_of_a_guest_is_described(self):
+        self.describes("netd-network.5", "network.rng")
+        self.describes("netd-domain.5", "domain.rng")
+
+    def describes(self, page, schema):
+        schema, text = read("xml-schemas/" + schema), manual(page)
         elements = set(re.findall(r'<element name="(\w+)"', schema))
         attributes = set(re.findall(r'<attribute name="(\w+)"', schema))
         self.assertGreater(min(len(elements), len(attributes)), 20)

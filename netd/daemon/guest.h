@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest.h -- a guest as the daemon knows it, and the registry of all of them
+ *
+ * Belongs to the main thread; as with networks, what a worker step reads of a guest does not
+ * change while an operation on it runs.
+ *
+ *	shut off -> running <-> paused
+ *	   ^           |           |
+ *	   +---- shutting down ----+
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "netd/base/hash.h"
+#include "netd/daemon/operation.h"
+#include "netd/model/domain.h"
+
+struct netd;
+struct guest_vmm;
+struct guest_console;
+
+/* libvirt's numbers. */
+enum guest_state {
+	GUEST_RUNNING = 1, GUEST_PAUSED = 3, GUEST_SHUTTING_DOWN = 4, GUEST_SHUT_OFF = 5,
+	GUEST_CRASHED = 6,
+};
+
+enum {
+	GUEST_RUNNING_BOOTED = 1, GUEST_RUNNING_UNPAUSED = 5,
+	GUEST_PAUSED_USER = 1,
+	GUEST_SHUT_OFF_UNKNOWN = 0, GUEST_SHUT_OFF_SHUTDOWN = 1, GUEST_SHUT_OFF_DESTROYED = 2,
+	GUEST_SHUT_OFF_CRASHED = 3, GUEST_SHUT_OFF_FAILED = 6, GUEST_SHUT_OFF_DAEMON = 8,
+};
+
+struct guest {
+	struct op_line line;		/* first: operations on it */
+	struct netd *netd;
+	struct nd_uuid uuid;
+	char *name;
+	struct dom_def *def;		/* persistent; NULL: transient, or not there yet */
+	struct dom_def *live;		/* NULL: inactive */
+	bool autostart;
+	enum guest_state state;
+	int reason;
+	struct guest_vmm *vmm;		/* its process; NULL while inactive */
+	struct guest_console *console;	/* the one client at its console, or NULL */
+};
+
+/* Neither persistent nor active: only an operation in hand keeps it, and nobody may see it. */
+bool guest_visible(const struct guest *g);
+/* The persistent definition, or the live one where there is none; NULL when not visible. */
+const struct dom_def *guest_definition(const struct guest *g);
+/* What is in force: live, or the definition while it is inactive. */
+const struct dom_def *guest_current(const struct guest *g);
+/* A number while it runs, else -1. */
+int guest_id(const struct guest *g);
+
+struct guests {
+	struct nd_hash *by_uuid, *by_name;
+	uint32_t last_id;
+};
+
+int guests_init(struct guests *r, struct nd_error *err);
+void guests_fini(struct guests *r);
+/* A new, invisible guest; NULL when out of memory. */
+struct guest *guests_add(struct netd *d, const char *name, const struct nd_uuid *uuid);
+void guests_remove(struct guests *r, struct guest *g);	/* and frees it */
+struct guest *guests_by_name(const struct guests *r, const char *name);
+struct guest *guests_by_uuid(const struct guests *r, const struct nd_uuid *uuid);
+struct guest *guests_by_id(const struct guests *r, int id);
+/* `size_t pos = 0; while ((g = guests_next(r, &pos)))`; the registry must not change. */
+struct guest *guests_next(const struct guests *r, size_t *pos);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest_store.h -- guests in files: definitions, autostart links, what runs
+ *
+ * As store.h does it for networks: a live file means "this guest has a process". All calls that
+ * write are made on the worker thread.
+ */
+#pragma once
+#include <sys/types.h>
+
+#include "netd/daemon/paths.h"
+#include "netd/model/domain.h"
+
+struct guest_store;
+
+int guest_store_new(const struct paths *paths, struct guest_store **out, struct nd_error *err);
+void guest_store_free(struct guest_store *s);
+ND_DEFINE_AUTO(struct guest_store *, guest_store_free)
+
+int guest_store_write(struct guest_store *s, const struct dom_def *def, struct nd_error *err);
+int guest_store_remove(struct guest_store *s, const char *name, struct nd_error *err);
+int guest_store_autostart(struct guest_store *s, const char *name, bool on, struct nd_error *err);
+
+/* What else a live file holds beside the document. */
+struct guest_status {
+	int state, reason;
+	pid_t pid;
+	uid_t uid;
+	uint64_t start_ticks;		/* of the process, by which a pid used again is told */
+};
+
+int guest_store_write_live(struct guest_store *s, const struct dom_def *live,
+			   const struct guest_status *status, struct nd_error *err);
+int guest_store_remove_live(struct guest_store *s, const char *name, struct nd_error *err);
+
+/* Every readable document is handed over (taken by the callback); broken ones are logged. Either
+ * callback may be NULL. Returns how many were skipped. */
+struct guest_loader {
+	void *arg;
+	void (*definition)(void *arg, struct dom_def *def, bool autostart);
+	void (*live)(void *arg, struct dom_def *live, const struct guest_status *status);
+};
+
+unsigned guest_store_load(struct guest_store *s, const struct guest_loader *loader);
+/* Removes what a crash left of half-written files. Before anything is written. */
+void guest_store_sweep(struct guest_store *s);
+/* One boot starts the autostart guests once: true the first time it is asked. */
+bool guest_store_first_of_boot(struct guest_store *s);
