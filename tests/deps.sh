@@ -4,7 +4,7 @@
 
 deps_build="gcc libc6-dev meson ninja-build pkg-config libnl-3-dev libnl-route-3-dev libmnl-dev
 	libnftnl-dev libxml2-dev libsystemd-dev libsqlite3-dev libseccomp-dev libtirpc-dev rpcsvc-proto
-	libjansson-dev libpcap-dev libedit-dev check"
+	libjansson-dev libpcap-dev libedit-dev liburing-dev check"
 deps_demo="iproute2 nftables busybox-static cpio kmod zstd qemu-system-x86 dnsmasq-base procps"
 deps_test="clang libclang-rt-14-dev libxml2-utils iproute2 nftables iptables busybox-static udhcpc
 	isc-dhcp-client bind9-dnsutils iputils-ping iputils-arping iperf3 libvirt-clients python3 python3-libvirt

@@ -214,6 +214,7 @@ void loop_run(struct loop *l)
 			dispatch(l, &events[i]);
 		loop_unlock(l);
 	}
+	atomic_store(&l->stop, false);
 }
 
 void loop_stop(struct loop *l)

@@ -42,7 +42,7 @@ int loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 void loop_lock(struct loop *l);
 void loop_unlock(struct loop *l);
 
-/* Until loop_stop(). Does not hold the lock when it returns. */
+/* Until loop_stop(), and may be run again then. Does not hold the lock when it returns. */
 void loop_run(struct loop *l);
 /* From any thread, also before loop_run(). */
 void loop_stop(struct loop *l);
