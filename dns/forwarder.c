@@ -12,6 +12,7 @@
 #include "dns/timer.h"
 #include "netd/base/array.h"
 #include "netd/base/hash.h"
+#include "netd/base/log.h"
 
 #define STARTS_PER_ROUND 64		/* between two looks at the clients' sockets */
 #define PEAK_MIN 256			/* questions at a time that take memory worth giving back */
@@ -47,6 +48,7 @@ struct charged_waiter {
 };
 
 struct dns_forwarder {
+	const char *network;
 	struct dns_cache *cache;
 	struct dns_counters *counters;
 	dns_forwarder_done *done;
@@ -58,20 +60,23 @@ struct dns_forwarder {
 	struct dns_timers timers;
 	struct nd_hash *questions;	/* by key */
 	size_t peak;			/* most questions since memory was last given back */
+	struct nd_log_limit inside_log;
 };
 
 static void question_wake(struct dns_race *race, uint64_t at_ms);
 static void question_over(struct dns_race *race, const struct dns_response *response,
 			  const uint8_t *body, uint64_t now_ms);
 
-struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache *cache,
-					struct dns_counters *counters, dns_forwarder_done *done,
-					void *context)
+struct dns_forwarder *dns_forwarder_new(const char *network, struct dns_loop *loop,
+					struct dns_cache *cache, struct dns_counters *counters,
+					dns_forwarder_done *done, void *context)
 {
 	struct dns_forwarder *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
+	f->network = network;
+	f->inside_log = (struct nd_log_limit){ .interval_s = 60, .burst = 5 };
 	f->cache = cache;
 	f->counters = counters;
 	f->done = done;
@@ -143,6 +148,16 @@ static void question_wake(struct dns_race *race, uint64_t at_ms)
 	(void)dns_timer_set(&q->owner->timers, &q->timer, at_ms);	/* only moves: no memory */
 }
 
+/* Somebody attacks, or a domain wants a rule: the operator should know which. */
+static void inside_note(struct dns_forwarder *f, const struct dns_name *name)
+{
+	char text[DNS_NAME_STRLEN];
+
+	f->counters->upstream_inside++;
+	nd_log_limited(&f->inside_log, LOG_WARNING, f->network, "DNS: the answer for %s led to an "
+		       "address inside the network and was kept back", dns_name_format(name, text));
+}
+
 static void question_over(struct dns_race *race, const struct dns_response *response,
 			  const uint8_t *body, uint64_t now_ms)
 {
@@ -154,6 +169,8 @@ static void question_over(struct dns_race *race, const struct dns_response *resp
 		question_end(q, &(struct dns_body){ .rcode = race->rcode });
 		return;
 	}
+	if (response->inside)
+		inside_note(f, &race->asked.name);
 	/* What upstreams said that are not asked any more is for those who asked them. */
 	if (dns_routes_find(f->routes, &race->asked.name) == race->peers)
 		dns_cache_add(f->cache, &race->asked, response, body, now_ms);
@@ -196,6 +213,7 @@ int dns_forwarder_configure(struct dns_forwarder *f, const struct dns_config *co
 	dns_cache_clear(f->cache);
 	dns_routes_free(f->routes);
 	f->routes = routes;
+	f->course.inside = dns_routes_inside(routes);
 	return 0;
 }
 
@@ -258,7 +276,8 @@ static struct question *question_new(struct dns_forwarder *f, const struct dns_q
 		q->payer = payer;
 		if (dns_timer_set(&f->timers, &q->timer, now_ms + DNS_RACE_MS) == 0) {
 			if (nd_hash_set(f->questions, q->key, q->key_len, q) == 0) {
-				dns_race_init(&q->race, &f->course, asked, peers, now_ms);
+				dns_race_init(&q->race, &f->course, asked, peers,
+					      dns_routes_trusts(f->routes, &asked->name), now_ms);
 				dns_fair_push(f->fair, payer, &q->item);
 				return q;
 			}

@@ -30,10 +30,11 @@ struct dns_waiter {
 typedef void dns_forwarder_done(void *context, const struct dns_waiter *w,
 				const struct dns_body *body);
 
-/* Everything passed in is borrowed and outlives the forwarder. NULL when memory runs out. */
-struct dns_forwarder *dns_forwarder_new(struct dns_loop *loop, struct dns_cache *cache,
-					struct dns_counters *counters, dns_forwarder_done *done,
-					void *context);
+/* network: for log lines. Everything passed in is borrowed and outlives the forwarder. NULL when
+ * memory runs out. */
+struct dns_forwarder *dns_forwarder_new(const char *network, struct dns_loop *loop,
+					struct dns_cache *cache, struct dns_counters *counters,
+					dns_forwarder_done *done, void *context);
 void dns_forwarder_free(struct dns_forwarder *f);	/* NULL is fine */
 
 /* Replaces rules and upstreams. What is known of an upstream that stays is kept, questions under

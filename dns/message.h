@@ -32,6 +32,8 @@ enum dns_type {
 	DNS_TYPE_RRSIG = 46,
 	DNS_TYPE_NSEC = 47,
 	DNS_TYPE_NSEC3 = 50,
+	DNS_TYPE_SVCB = 64,
+	DNS_TYPE_HTTPS = 65,
 	DNS_TYPE_META = 128,		/* 128 to 255: question types (RFC 6895 3.1) */
 	DNS_TYPE_ANY = 255,
 };

@@ -21,10 +21,11 @@ struct dns_spare {
 };
 
 void dns_race_init(struct dns_race *r, const struct dns_course *course,
-		   const struct dns_question *asked, struct dns_peers *peers, uint64_t now_ms)
+		   const struct dns_question *asked, struct dns_peers *peers, bool trusted,
+		   uint64_t now_ms)
 {
 	*r = (struct dns_race){ .course = course, .asked = *asked, .peers = dns_peers_ref(peers),
-				.start_ms = now_ms, .deadline_ms = now_ms + DNS_RACE_MS,
+				.trusted = trusted, .start_ms = now_ms, .deadline_ms = now_ms + DNS_RACE_MS,
 				.rcode = DNS_SERVFAIL };
 }
 
@@ -270,13 +271,22 @@ static void useful_answer(struct dns_race *r, size_t peer, const struct dns_resp
 	r->course->over(r, response, r->course->body, now_ms);
 }
 
+/* Where this peer's answer may not lead, or NULL: a server in the network knows its neighbours. */
+static const struct dns_inside *inside_for(const struct dns_race *r, size_t peer)
+{
+	const struct dns_inside *in = &r->course->inside;
+
+	return r->trusted || dns_inside_network(in, &r->peers->items[peer].where.addr) ? NULL : in;
+}
+
 static void attempt_answered(struct dns_race *r, const struct dns_attempt *a,
 			     const uint8_t *packet, size_t len, uint64_t now_ms)
 {
 	struct wr w = wr_init(r->course->body, DNS_MESSAGE_MAX);
 	struct dns_response response;
 
-	if (dns_response_decode(packet, len, &r->asked, &w, &response) < 0) {
+	if (dns_response_decode(packet, len, &r->asked, inside_for(r, a->peer), &w,
+				&response) < 0) {
 		r->rcode = DNS_SERVFAIL;
 		attempt_failed(r, true, now_ms);
 		return;

@@ -27,6 +27,7 @@ struct dns_course {
 	struct dns_counters *counters;
 	const struct dns_upstream *own;	/* addresses of this server: never asked */
 	size_t n_own;
+	struct dns_inside inside;
 	uint8_t *body;			/* DNS_MESSAGE_MAX bytes for the answer at hand */
 	/* dns_race_turn() is to be called then. */
 	void (*wake)(struct dns_race *r, uint64_t at_ms);
@@ -47,6 +48,7 @@ struct dns_race {
 	const struct dns_course *course;
 	struct dns_question asked;
 	struct dns_peers *peers;
+	bool trusted;			/* the answer may lead inside */
 	uint64_t start_ms, deadline_ms;
 	unsigned n_sent;		/* attempts so far */
 	uint8_t rcode;			/* of the upstreams that could not answer */
@@ -54,9 +56,11 @@ struct dns_race {
 	struct dns_spare *spare;	/* a "no" that waits for those before it, or NULL */
 };
 
-/* now_ms: from here on the deadline counts. The race begins with its first turn. */
+/* trusted: the name's answer may lead inside (inside.h). now_ms: from here on the deadline counts.
+ * The race begins with its first turn. */
 void dns_race_init(struct dns_race *r, const struct dns_course *course,
-		   const struct dns_question *asked, struct dns_peers *peers, uint64_t now_ms);
+		   const struct dns_question *asked, struct dns_peers *peers, bool trusted,
+		   uint64_t now_ms);
 void dns_race_fini(struct dns_race *r);
 
 /* Sends the next message, or ends the race at its deadline. */

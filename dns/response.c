@@ -49,6 +49,7 @@ struct record {
 struct job {
 	const uint8_t *packet;
 	const struct dns_question *q;
+	const struct dns_inside *inside;
 	struct rd answers, authority;	/* readers at each section's first record */
 	unsigned n_answers, n_authority;
 	struct wr *w;
@@ -201,6 +202,8 @@ static bool answers_write(struct job *j, const struct dns_name *name, bool *foun
 		} else if (rec.type == j->q->type) {
 			*found_out = true;
 		}
+		if (j->inside && dns_inside_record(j->inside, rec.type, rec.rdata))
+			j->out->inside = true;
 		record_write(j, &rec, rec.ttl_s);
 		j->out->n_answers++;
 	}
@@ -304,9 +307,9 @@ static int sections_find(struct job *j, struct rd *r)
 }
 
 int dns_response_decode(const uint8_t *packet, size_t len, const struct dns_question *question,
-			struct wr *w, struct dns_response *out)
+			const struct dns_inside *inside, struct wr *w, struct dns_response *out)
 {
-	struct job j = { .packet = packet, .q = question, .w = w, .out = out,
+	struct job j = { .packet = packet, .q = question, .inside = inside, .w = w, .out = out,
 			 .min_ttl_s = DNS_TTL_MAX_S };
 	struct rd r = rd_init(packet, len), head = r;
 	struct dns_name last;
@@ -329,6 +332,12 @@ int dns_response_decode(const uint8_t *packet, size_t len, const struct dns_ques
 		negative_write(&j, &last, &soa);
 	if (w->full)
 		return -EBADMSG;
+	if (out->inside) {
+		/* One address that leads inside puts the whole answer in doubt. */
+		w->at = w->start;
+		out->n_answers = out->n_authority = 0;
+		return 0;
+	}
 	out->len = wr_len(w);
 	/* Without a SOA "no" must not be cached (RFC 2308 5). */
 	out->ttl_s = found || soa ? j.min_ttl_s : 0;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dns/inside.h"
 #include "dns/message.h"
 
 /* A question to an upstream. */
@@ -43,6 +44,7 @@ static inline size_t dns_question_key(const struct dns_question *q, uint8_t *key
 struct dns_response {
 	uint8_t rcode;
 	bool truncated;		/* ask again over TCP; nothing else is filled in */
+	bool inside;		/* it led into the network: no record is left of it */
 	uint16_t n_answers, n_authority;
 	uint32_t ttl_s;		/* how long it may be cached; 0: not at all */
 	size_t len;		/* bytes written to the body */
@@ -57,6 +59,7 @@ bool dns_response_matches(const uint8_t *packet, size_t len, uint16_t id,
 			  const struct dns_name *name, uint16_t type, bool *exact_out);
 
 /* Decodes a message that matched. The body (see struct dns_body) goes to w, which is empty.
+ * inside: where addresses may not lead (borrowed), NULL: they may lead anywhere.
  * -EBADMSG when it does not decode or does not fit. */
 int dns_response_decode(const uint8_t *packet, size_t len, const struct dns_question *question,
-			struct wr *w, struct dns_response *out);
+			const struct dns_inside *inside, struct wr *w, struct dns_response *out);

@@ -17,6 +17,8 @@ struct dns_routes {
 	size_t n;
 	struct dns_peers *standard;	/* NULL: none */
 	bool follow_host;		/* the standard ones are the host's resolvers */
+	struct nd_prefix *subnets;
+	size_t n_subnets;
 };
 
 struct dns_peers *dns_peers_ref(struct dns_peers *p)
@@ -128,6 +130,18 @@ static void inherit(struct dns_routes *r, const struct dns_routes *old)
 	}
 }
 
+static int subnets_copy(struct dns_routes *r, const struct dns_config *config)
+{
+	for (size_t i = 0; i < config->n_subnets; i++) {
+		struct nd_prefix *p = nd_array_add(r->subnets, r->n_subnets);
+
+		if (!p)
+			return -ENOMEM;
+		*p = nd_prefix_masked(&config->subnets[i]);
+	}
+	return 0;
+}
+
 int dns_routes_new(const struct dns_config *config, const struct dns_routes *old,
 		   struct dns_routes **out, struct nd_error *err)
 {
@@ -147,6 +161,8 @@ int dns_routes_new(const struct dns_config *config, const struct dns_routes *old
 	r->follow_host = config->use_host_resolvers && !r->standard;
 	if (dns_routes_set_upstreams(r, config->upstreams, config->n_upstreams, &changed) < 0)
 		return nd_error_nomem(err);
+	if (subnets_copy(r, config) < 0)
+		return nd_error_nomem(err);
 	if (old)
 		inherit(r, old);
 	*out = nd_take_ptr(&r);
@@ -160,6 +176,7 @@ void dns_routes_free(struct dns_routes *r)
 	for (size_t i = 0; i < r->n; i++)
 		dns_peers_unref(r->items[i].peers);
 	dns_peers_unref(r->standard);
+	free(r->subnets);
 	free(r->items);
 	free(r);
 }
@@ -201,9 +218,33 @@ struct dns_peers *dns_routes_find(const struct dns_routes *r, const struct dns_n
 	return r->standard;
 }
 
+struct dns_inside dns_routes_inside(const struct dns_routes *r)
+{
+	return (struct dns_inside){ r->subnets, r->n_subnets };
+}
+
+bool dns_routes_trusts(const struct dns_routes *r, const struct dns_name *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (dns_name_is_below(name, &r->items[i].domain))
+			return true;
+	return false;
+}
+
+static bool subnets_equal(const struct dns_routes *a, const struct dns_routes *b)
+{
+	if (a->n_subnets != b->n_subnets)
+		return false;
+	for (size_t i = 0; i < a->n_subnets; i++)
+		if (a->subnets[i].len != b->subnets[i].len ||
+		    !nd_ip_equal(&a->subnets[i].addr, &b->subnets[i].addr))
+			return false;
+	return true;
+}
+
 bool dns_routes_equal(const struct dns_routes *a, const struct dns_routes *b)
 {
-	if (a->n != b->n || !peers_equal(a->standard, b->standard))
+	if (a->n != b->n || !peers_equal(a->standard, b->standard) || !subnets_equal(a, b))
 		return false;
 	for (size_t i = 0; i < a->n; i++)
 		if (!dns_name_equal(&a->items[i].domain, &b->items[i].domain) ||

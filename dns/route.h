@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* route.h -- which upstreams a name is asked of, and what is known of them */
+/* route.h -- which upstreams a name is asked of, what is known of them and where they may lead */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "dns/config.h"
+#include "dns/inside.h"
 #include "dns/name.h"
 #include "netd/base/auto.h"
 #include "netd/base/error.h"
@@ -48,5 +49,11 @@ int dns_routes_set_upstreams(struct dns_routes *r, const struct dns_upstream *up
 /* The upstreams for a name: those of the longest domain that it is in (network-wide ones at last).
  * NULL when there are none. Borrowed. */
 struct dns_peers *dns_routes_find(const struct dns_routes *r, const struct dns_name *name);
+
+/* The network's subnets (borrowed): where answers of outside may not lead. */
+struct dns_inside dns_routes_inside(const struct dns_routes *r);
+/* The name is in a domain that has a rule of its own: who wrote it knows what the names there are,
+ * and its answers may lead inside. */
+bool dns_routes_trusts(const struct dns_routes *r, const struct dns_name *name);
 
 bool dns_routes_equal(const struct dns_routes *a, const struct dns_routes *b);

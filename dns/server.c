@@ -210,7 +210,8 @@ int dns_server_new(const char *network, const struct dns_config *config, int epo
 	s->tcp = dns_tcp_new(&s->loop, &s->answerer, s->scratch);
 	if (!s->network || !s->cache || !s->batch || !s->scratch || !s->tcp)
 		return nd_error_nomem(err);
-	s->forwarder = dns_forwarder_new(&s->loop, s->cache, &s->counters, forward_done, s);
+	s->forwarder = dns_forwarder_new(s->network, &s->loop, s->cache, &s->counters,
+					 forward_done, s);
 	if (!s->forwarder)
 		return nd_error_nomem(err);
 	s->answerer = (struct dns_answerer){ .network = s->network, .cache = s->cache,

@@ -45,6 +45,7 @@ struct dns_counters {
 	uint64_t upstream_sent, upstream_answers, upstream_timeouts;
 	uint64_t upstream_tcp;
 	uint64_t upstream_forged;	/* wrong id, question or letter case: dropped */
+	uint64_t upstream_inside;	/* led into the network: emptied (inside.h) */
 	uint64_t cache_entries, cache_bytes;	/* now */
 	uint64_t questions_in_flight;		/* now */
 	uint64_t tcp_clients;			/* now */

@@ -29,8 +29,8 @@ static const struct row dns_rows[] = {
 	DNS(coalesced), DNS(refused_source), DNS(refused_no_upstream), DNS(malformed),
 	DNS(dropped_share), DNS(servfail), DNS(truncated), DNS(send_failed), DNS(tcp_refused),
 	DNS(upstream_sent), DNS(upstream_answers), DNS(upstream_timeouts), DNS(upstream_tcp),
-	DNS(upstream_forged), DNS(cache_entries), DNS(cache_bytes), DNS(questions_in_flight),
-	DNS(tcp_clients),
+	DNS(upstream_forged), DNS(upstream_inside), DNS(cache_entries), DNS(cache_bytes),
+	DNS(questions_in_flight), DNS(tcp_clients),
 };
 
 static size_t rows_collect(const struct row *rows, size_t n, const void *from,

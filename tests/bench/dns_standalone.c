@@ -108,11 +108,12 @@ static void print_counters(const struct dns_server *s)
 	printf("udp %lu tcp %lu local %lu cached %lu forwarded %lu coalesced %lu\n"
 	       "refused-source %lu refused-no-upstream %lu malformed %lu over-share %lu\n"
 	       "servfail %lu truncated %lu send-failed %lu cache %lu entries %lu bytes\n"
-	       "upstream: sent %lu answers %lu timeouts %lu tcp %lu forged %lu\n",
+	       "upstream: sent %lu answers %lu timeouts %lu tcp %lu forged %lu inside %lu\n",
 	       c.queries_udp, c.queries_tcp, c.local, c.cache_hits, c.forwarded, c.coalesced,
 	       c.refused_source, c.refused_no_upstream, c.malformed, c.dropped_share, c.servfail,
 	       c.truncated, c.send_failed, c.cache_entries, c.cache_bytes, c.upstream_sent,
-	       c.upstream_answers, c.upstream_timeouts, c.upstream_tcp, c.upstream_forged);
+	       c.upstream_answers, c.upstream_timeouts, c.upstream_tcp, c.upstream_forged,
+	       c.upstream_inside);
 }
 
 static void replace_config(struct dns_server *s, const struct dns_config *c)

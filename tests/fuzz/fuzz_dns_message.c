@@ -18,16 +18,18 @@ static void query_make(const struct dns_question *q, struct dns_query *out, uint
 	MUST(dns_query_decode(packet, wr_len(&w), out) != DNS_DROP);
 }
 
-static void answer_check(const uint8_t *data, size_t size, const struct dns_question *q)
+static void answer_check(const uint8_t *data, size_t size, const struct dns_question *q,
+			 const struct dns_inside *inside)
 {
 	static uint8_t body[DNS_MESSAGE_MAX], packet[DNS_MESSAGE_MAX];
 	struct wr w = wr_init(body, sizeof(body));
 	struct dns_response response;
 	struct dns_query query;
 
-	if (dns_response_decode(data, size, q, &w, &response) < 0 || response.truncated)
+	if (dns_response_decode(data, size, q, inside, &w, &response) < 0 || response.truncated)
 		return;
 	MUST(response.len == wr_len(&w));
+	MUST(!response.inside || (inside && !response.len && !response.n_answers));
 	MUST(response.ttl_s <= DNS_TTL_MAX_S);
 	query_make(q, &query, packet);
 	if (!query.question_end)
@@ -45,6 +47,8 @@ static void answer_check(const uint8_t *data, size_t size, const struct dns_ques
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct nd_prefix subnets[] = { { { AF_INET, .v4.s_addr = 0x0a }, 8 } };
+	const struct dns_inside inside = { subnets, 1 };
 	struct rd r = rd_init(data, size);
 	struct dns_question q = { 0 };
 	struct dns_name sent;
@@ -61,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				   &exact);
 	for (int dnssec_ok = 0; dnssec_ok <= 1; dnssec_ok++) {
 		q.dnssec_ok = dnssec_ok;
-		answer_check(data, size, &q);
+		answer_check(data, size, &q, NULL);
+		answer_check(data, size, &q, &inside);
 	}
 	return 0;
 }

@@ -53,7 +53,8 @@ static void set_up(void)
 	subnets[1].addr = ip("2001:db8::1");
 	MUST(dns_zone_new(&c, &answerer.zone, NULL) == 0);
 	answerer.cache = dns_cache_new(10000);
-	answerer.forwarder = dns_forwarder_new(&loop, answerer.cache, &counters, forward_done, NULL);
+	answerer.forwarder = dns_forwarder_new("fuzz", &loop, answerer.cache, &counters,
+					       forward_done, NULL);
 	MUST(answerer.cache && answerer.forwarder);
 	MUST(dns_forwarder_configure(answerer.forwarder, &c, NULL) == 0);
 	answerer.subnets = subnets;

@@ -176,15 +176,21 @@ class GuestServices(netdtest.TestCase):
 
     def test_domains_and_reverse_zones_go_where_the_network_says(self):
         self.out.run("ip", "addr", "add", "198.51.100.3/24", "dev", "eth0")
-        self.resolver("198.51.100.1", {"www.corp.test": "192.0.2.1", "outside.test": "192.168.122.77"})
-        self.resolver("198.51.100.3", {"www.corp.test": "192.0.2.3"})
+        self.resolver("198.51.100.1", {"www.corp.test": "192.0.2.1", "outside.test": "192.168.122.77",
+                                       "site.test": "192.168.5.5", "loop.test": "127.0.0.1"})
+        self.resolver("198.51.100.3", {"www.corp.test": "192.0.2.3", "dc.corp.test": "192.168.122.77"})
         names = NAMES.replace("domain='corp.test' addr='198.51.100.1'", "domain='corp.test' addr='198.51.100.3'")
         self.network(extra=names)
         g = self.guest("virbr0")
         g.udhcpc()
         wait_for("www.corp.test by its domain's server",
                  lambda: g.dig("@192.168.122.1", "www.corp.test") == ["192.0.2.3"])
-        self.assertEqual(g.dig("@192.168.122.1", "outside.test"), ["192.168.122.77"])
+        # DNS rebinding: a name of outside leads to no guest, one of a domain with a rule may
+        for name, answer in (("outside.test", []), ("loop.test", []), ("site.test", ["192.168.5.5"]),
+                             ("dc.corp.test", ["192.168.122.77"])):
+            self.assertEqual(g.dig("@192.168.122.1", name), answer, name)
+            self.assertEqual(g.dig("+tcp", "@192.168.122.1", name), answer, name)
+        self.assertIn("the answer for outside.test led to an address inside the network", self.netd.log())
         self.assertEqual(g.dig("@192.168.122.1", "-x", "192.168.122.77"), ["outside.test."])
         self.netd.ctl("net-destroy", "default")
         xml = nat_xml(dhcp=HOSTS, extra=names).replace("<ip address", "<ip localPtr='yes' address")

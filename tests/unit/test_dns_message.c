@@ -350,6 +350,9 @@ static struct dns_question question(const char *text)
 
 static uint8_t body[DNS_MESSAGE_MAX];
 
+static const struct dns_inside *inside;
+static uint16_t asked_type = DNS_TYPE_A;
+
 static int decode(const struct answer *a, struct dns_response *out)
 {
 	struct dns_question q = question("www.example.com");
@@ -357,8 +360,9 @@ static int decode(const struct answer *a, struct dns_response *out)
 	uint8_t *copy = malloc(wr_len(&a->w));
 	int r;
 
+	q.type = asked_type;
 	memcpy(copy, a->m, wr_len(&a->w));
-	r = dns_response_decode(copy, wr_len(&a->w), &q, &w, out);
+	r = dns_response_decode(copy, wr_len(&a->w), &q, inside, &w, out);
 	free(copy);
 	return r;
 }
@@ -486,6 +490,88 @@ START_TEST(only_the_answer_to_this_question_matches)
 }
 END_TEST
 
+/* What the answer leads to is inside, for a network of 10.5.0.0/16 and fd00:5::/64. */
+static bool leads_inside(const struct answer *a)
+{
+	static struct nd_prefix subnets[2] = { { .len = 16 }, { .len = 64 } };
+	struct dns_inside in = { subnets, 2 };
+	struct dns_response r;
+
+	ck_assert(nd_ip_parse("10.5.0.0", &subnets[0].addr));
+	ck_assert(nd_ip_parse("fd00:5::", &subnets[1].addr));
+	ck_assert_int_eq(decode(a, &r), 0);
+	ck_assert_uint_eq(r.n_answers, 2);
+	ck_assert(!r.inside);
+	inside = &in;
+	ck_assert_int_eq(decode(a, &r), 0);
+	inside = NULL;
+	ck_assert_uint_eq(r.n_answers, r.inside ? 0 : 2);
+	ck_assert_uint_eq(r.len == 0, r.inside);
+	ck_assert(!r.inside || r.ttl_s == 0);
+	asked_type = DNS_TYPE_A;
+	return r.inside;
+}
+
+/* A name outside with this address, behind a CNAME. */
+static bool address_leads_inside(const char *text)
+{
+	struct answer a;
+	struct nd_ip ip;
+	size_t len;
+	const uint8_t *bytes;
+
+	ck_assert(nd_ip_parse(text, &ip));
+	bytes = nd_ip_bytes(&ip, &len);
+	asked_type = len == 4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
+	answer_begin(&a, 0, 2, 0);
+	answer_add_name(&a, "www.example.com", DNS_TYPE_CNAME, 90, "web.evil.net");
+	answer_add(&a, "web.evil.net", asked_type, 50, bytes, len);
+	return leads_inside(&a);
+}
+
+START_TEST(addresses_within_the_network_and_of_the_machine_itself_are_inside)
+{
+	static const char *const within[] = {
+		"10.5.0.1", "10.5.255.9", "127.0.0.1", "127.9.9.9", "0.0.0.0", "0.1.2.3", "169.254.169.254",
+		"fd00:5::9", "::1", "::", "fe80::1", "::ffff:10.5.0.1", "::ffff:127.0.0.1", "::10.5.0.1",
+		"64:ff9b::10.5.0.1", "64:ff9b::127.0.0.1" };
+	static const char *const outside[] = {
+		"10.6.0.1", "10.4.255.255", "192.168.1.1", "128.0.0.1", "126.255.255.255", "1.0.0.0",
+		"169.253.0.1", "169.255.0.1", "fd00:6::1", "2001:db8::1", "ff02::1", "::ffff:192.0.2.1",
+		"64:ff9b::192.0.2.1" };
+
+	for (size_t i = 0; i < sizeof(within) / sizeof(*within); i++)
+		ck_assert_msg(address_leads_inside(within[i]), "%s", within[i]);
+	for (size_t i = 0; i < sizeof(outside) / sizeof(*outside); i++)
+		ck_assert_msg(!address_leads_inside(outside[i]), "%s", outside[i]);
+}
+END_TEST
+
+/* Browsers use the addresses in HTTPS records as they use those in A records. */
+START_TEST(hints_in_https_records_lead_inside_too)
+{
+	static const struct { const char *rdata; size_t len; bool is; } cases[] = {
+		{ "\0\1\0\0\4\0\4\x0a\5\0\1", 11, true },
+		{ "\0\1\0\0\4\0\4\x0a\6\0\1", 11, false },
+		{ "\0\1\1x\0\0\1\0\3\2h2\0\4\0\x08\xc0\0\2\1\x7f\0\0\1", 24, true },
+		{ "\0\1\0\0\6\0\x10\xfd\0\0\5\0\0\0\0\0\0\0\0\0\0\0\1", 23, true },
+		{ "\0\1\0\0\6\0\x10\xfd\0\0\6\0\0\0\0\0\0\0\0\0\0\0\1", 23, false },
+		{ "\0\1\0\0\4\0\x20\x0a\5\0\1", 11, false },	/* cut short: no client reads it */
+		{ "\0\1\x3f", 3, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct answer a;
+
+		asked_type = DNS_TYPE_HTTPS;
+		answer_begin(&a, 0, 2, 0);
+		answer_add_name(&a, "www.example.com", DNS_TYPE_CNAME, 90, "web.evil.net");
+		answer_add(&a, "web.evil.net", DNS_TYPE_HTTPS, 50, cases[i].rdata, cases[i].len);
+		ck_assert_msg(leads_inside(&a) == cases[i].is, "case %zu", i);
+	}
+}
+END_TEST
+
 static void cache_put(struct dns_cache *c, const char *text, uint32_t ttl_s, uint64_t now_ms)
 {
 	struct dns_question q = question(text);
@@ -577,6 +663,8 @@ int main(void)
 	tcase_add_test(t, an_answer_is_written_anew_against_the_question);
 	tcase_add_test(t, cnames_are_followed_in_any_order);
 	tcase_add_test(t, what_was_not_asked_is_left_out);
+	tcase_add_test(t, addresses_within_the_network_and_of_the_machine_itself_are_inside);
+	tcase_add_test(t, hints_in_https_records_lead_inside_too);
 	tcase_add_test(t, a_loop_of_cnames_is_a_bad_message);
 	tcase_add_test(t, no_is_cached_as_long_as_its_soa_says);
 	tcase_add_test(t, data_that_does_not_fit_its_type_is_a_bad_message);

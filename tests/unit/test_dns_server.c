@@ -917,6 +917,84 @@ START_TEST(rules_send_domains_their_way)
 }
 END_TEST
 
+/* DNS rebinding: 127.1.0.0/16 is the network. */
+START_TEST(answers_of_outside_may_not_lead_inside)
+{
+	int c;
+
+	upstream_use(0);
+	start();
+	c = client("127.1.0.1");
+	for (uint16_t id = 1; id <= 2; id++) {	/* and that is not cached */
+		ask(c, id, "www.evil.example", DNS_TYPE_A);
+		upstream_got(0, "www.evil.example");
+		upstream_answers(0, "127.1.0.9");
+		got_reply(c, id, DNS_NOERROR);
+		ck_assert_uint_eq(reply.n_answers, 0);
+	}
+	ask(c, 3, "www.intra.example", DNS_TYPE_A);
+	upstream_got(0, "www.intra.example");
+	upstream_answers(0, "192.168.1.1");	/* private, and none of ours */
+	got_address(c, 3, "192.168.1.1");
+	ck_assert_uint_eq(counters().upstream_inside, 2);
+	/* With other subnets that one leads inside: it must not come from the cache. */
+	*nd_array_add(config.subnets, config.n_subnets) = prefix("192.168.1.0", 24);
+	configure();
+	ask(c, 4, "www.intra.example", DNS_TYPE_A);
+	upstream_got(0, "www.intra.example");
+	upstream_answers(0, "192.168.1.1");
+	got_reply(c, 4, DNS_NOERROR);
+	ck_assert_uint_eq(reply.n_answers, 0);
+	close(c);
+}
+END_TEST
+
+START_TEST(domains_with_a_rule_may_lead_inside)
+{
+	int c;
+
+	upstream_use(0);
+	rule_add("corp.example", &where[1]);
+	rule_add("nip.example", NULL);
+	start();
+	c = client("127.1.0.1");
+	ask(c, 1, "www.corp.example", DNS_TYPE_A);
+	upstream_got(1, "www.corp.example");
+	upstream_answers(1, "127.1.0.9");
+	got_address(c, 1, "127.1.0.9");
+	ask(c, 2, "x.nip.example", DNS_TYPE_A);
+	upstream_got(0, "x.nip.example");
+	upstream_answers(0, "127.1.0.9");
+	got_address(c, 2, "127.1.0.9");
+	ask(c, 3, "www.evilcorp.example", DNS_TYPE_A);
+	upstream_got(0, "www.evilcorp.example");
+	upstream_answers(0, "127.1.0.9");
+	got_reply(c, 3, DNS_NOERROR);
+	ck_assert_uint_eq(reply.n_answers, 0);
+	close(c);
+}
+END_TEST
+
+/* A domain controller among the guests, which answers everything. */
+START_TEST(an_upstream_within_the_network_may_lead_inside)
+{
+	struct sockaddr_in at;
+	int c, fd;
+
+	start();
+	fd = bound(SOCK_DGRAM, "127.1.0.50", 0, &at);
+	ck_assert_int_eq(dns_server_set_upstreams(server, &(struct dns_upstream){
+		nd_ip_from4(at.sin_addr), ntohs(at.sin_port) }, 1, &err), 0);
+	c = client("127.1.0.1");
+	ask(c, 1, "dc.ad.example", DNS_TYPE_A);
+	ck_assert(take(fd, &asked));
+	answer_from(fd, &asked, 0, "127.1.0.50");
+	got_address(c, 1, "127.1.0.50");
+	close(c);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_forwarder_without_domain_replaces_the_hosts_resolvers)
 {
 	int c;
@@ -1410,6 +1488,9 @@ int main(void)
 	tcase_add_test(t, a_no_of_a_later_upstream_waits_for_the_first);
 	tcase_add_test(t, a_no_that_nobody_contradicts_is_the_answer);
 	tcase_add_test(t, rules_send_domains_their_way);
+	tcase_add_test(t, answers_of_outside_may_not_lead_inside);
+	tcase_add_test(t, domains_with_a_rule_may_lead_inside);
+	tcase_add_test(t, an_upstream_within_the_network_may_lead_inside);
 	tcase_add_test(t, a_forwarder_without_domain_replaces_the_hosts_resolvers);
 	tcase_add_test(t, an_isolated_network_refuses_what_no_rule_covers);
 	tcase_add_test(t, the_server_never_asks_itself);
