@@ -38,7 +38,7 @@ static bool is_held(const struct dhcp4_leases *t, const struct lease *l, const s
 {
 	if (!l || !lease_is_active(l))
 		return false;
-	if (l->state == DHCP4_LEASE_DECLINED)
+	if (l->state == DHCP4_LEASE_DECLINED || l->state == DHCP4_LEASE_LEFT)
 		return true;
 	if (is_mine(l, &who->mac))
 		return false;
@@ -92,10 +92,20 @@ static bool needs_quota(const struct dhcp4_leases *t, const struct dhcp4_who *wh
 	return !(c && c->plugged) && !has_slot(c) && address_is_dynamic(t, address);
 }
 
+/* The client has another address, and keeps it. */
+static bool is_elsewhere(const struct dhcp4_leases *t, const struct dhcp4_who *who,
+			 struct in_addr address)
+{
+	const struct client *c = client_find(t, &who->mac);
+
+	return c && c->main && lease_is_bound(c->main) && c->main->address.s_addr != address.s_addr &&
+		fits(t, who, c->main->address);
+}
+
 enum dhcp4_verdict dhcp4_lease_allowed(const struct dhcp4_leases *t, const struct dhcp4_who *who,
 				       struct in_addr address)
 {
-	if (!fits(t, who, address))
+	if (!fits(t, who, address) || is_elsewhere(t, who, address))
 		return DHCP4_REFUSED;
 	return needs_quota(t, who, address) && !quota_left(t) ? DHCP4_QUOTA : DHCP4_OK;
 }

@@ -116,7 +116,7 @@ struct client *client_get(struct dhcp4_leases *t, const struct nd_mac *mac)
 
 void client_drop_unused(struct dhcp4_leases *t, struct client *c)
 {
-	if (c->plugged || c->main || c->other || c->n_declined)
+	if (c->plugged || c->main || c->other || c->left || c->n_declined)
 		return;
 	nd_hash_remove(t->clients, c->mac.bytes, sizeof(c->mac.bytes));
 	free(c);
@@ -269,6 +269,8 @@ void lease_forget(struct dhcp4_leases *t, struct lease *l)
 		c->other = NULL;
 	} else if (c->other == l) {
 		c->other = NULL;
+	} else if (c->left == l) {
+		c->left = NULL;
 	}
 	labels_free(&l->is);
 	labels_free(&l->asked);
@@ -288,6 +290,14 @@ void lease_info(const struct lease *l, struct dhcp4_lease_info *out)
 		.hostname_configured = l->is.name_configured,
 		.expires_ms = l->state == DHCP4_LEASE_PENDING ? l->before_expires_ms : l->expires_ms,
 	};
+}
+
+/* The row of a lease in one of the states that rows have. LEFT's is as it was when it was BOUND: of a
+ * client's two, the one that started later is where it is now. */
+static enum lease_row_state row_state(enum dhcp4_lease_state state)
+{
+	return state == DHCP4_LEASE_PAST ? LEASE_ROW_RELEASED :
+		state == DHCP4_LEASE_DECLINED ? LEASE_ROW_DECLINED : LEASE_ROW_BOUND;
 }
 
 static struct lease_row lease_row(const struct lease *l, enum lease_row_state state,
@@ -335,13 +345,10 @@ void dhcp4_leases_rows(struct dhcp4_leases *t, void (*put)(void *arg, const stru
 		/* What is on the way is not there yet. */
 		if (before)
 			state = l->before;
-		l->stored = state == DHCP4_LEASE_BOUND || state == DHCP4_LEASE_PAST ||
-			state == DHCP4_LEASE_DECLINED;
+		l->stored = state != NOT_BEFORE;
 		if (!l->stored)
 			continue;
-		row = lease_row(l, state == DHCP4_LEASE_BOUND ? LEASE_ROW_BOUND :
-				state == DHCP4_LEASE_PAST ? LEASE_ROW_RELEASED :
-				LEASE_ROW_DECLINED, &l->is);
+		row = lease_row(l, row_state(state), &l->is);
 		if (before) {
 			row.start_ms = l->before_start_ms;
 			row.expires_ms = l->before_expires_ms;

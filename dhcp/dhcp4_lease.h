@@ -12,6 +12,12 @@
  *	    +------------- as it was before ---------+               PAST  (remembered for its
  *	                                                               |    client, free for others)
  *	DECLINED for 600 s <-- DECLINE -- BOUND                        +--> reused by another client
+ *	LEFT <-- the client was given another address -- BOUND
+ *
+ * A client whose lease runs and is still allowed gets no other address: one that asks for another is
+ * refused (RFC 2131 4.3.2) and learns its own by DISCOVER. Only a new configuration moves a client.
+ * It may never hear that it was moved, and count on its old lease: that address stays LEFT, nobody's
+ * to get, until the lease would have ended or the client uses the new one.
  *
  * All operations are O(1) or O(log n) in the number of leases. There is at most one lease per
  * address of a pool or reservation, which bounds the memory.
@@ -37,6 +43,7 @@ enum dhcp4_lease_state {
 	DHCP4_LEASE_PENDING,
 	DHCP4_LEASE_BOUND,
 	DHCP4_LEASE_DECLINED,
+	DHCP4_LEASE_LEFT,
 };
 
 enum dhcp4_event {
@@ -144,6 +151,9 @@ enum dhcp4_verdict dhcp4_lease_ask(struct dhcp4_leases *t, const struct dhcp4_wh
 /* The store's answer. True: the lease is bound, the acknowledgement may leave. On false it must
  * not; the lease is what it was before it was asked for. */
 bool dhcp4_lease_settle(struct dhcp4_leases *t, uint64_t ticket, bool stored, uint64_t now_ms);
+
+/* The client says that it uses this address: if it is its lease, what it held before is free. */
+void dhcp4_lease_confirm(struct dhcp4_leases *t, const struct nd_mac *mac, struct in_addr address);
 
 /* What the client says about a lease of its own; false: it has no such lease. */
 bool dhcp4_lease_release(struct dhcp4_leases *t, const struct nd_mac *mac, struct in_addr address,

@@ -25,6 +25,7 @@ struct client {
 	uint64_t ports_round;		/* of the last list of ports that had the MAC */
 	struct lease *main;		/* BOUND or PAST, or on the way from there or nothing */
 	struct lease *other;		/* OFFERED or PENDING at another address than main's */
+	struct lease *left;		/* LEFT: where it was before main */
 };
 
 /* What a lease says of its client. */
@@ -127,6 +128,8 @@ bool quota_make_room(struct dhcp4_leases *t);
 void store_later(struct dhcp4_leases *t, struct lease *l, enum lease_row_state state);
 /* An offer, or what waited for the disk, comes to nothing: the lease is what it was before. */
 void lease_revert(struct dhcp4_leases *t, struct lease *l);
+/* A BOUND lease that is its client's no more, but may be in use: LEFT. Was one left before, that is free. */
+void lease_leave(struct dhcp4_leases *t, struct lease *l);
 /* A BOUND lease ends: its name goes, the record stays for its client if it may. tell_store: the
  * row would say otherwise. */
 void lease_end(struct dhcp4_leases *t, struct lease *l, uint64_t ended_ms, bool tell_store);

@@ -54,6 +54,36 @@ void lease_end(struct dhcp4_leases *t, struct lease *l, uint64_t ended_ms, bool 
 	keep_or_forget(t, l);
 }
 
+/* Nobody uses an address that was left. */
+static void left_free(struct dhcp4_leases *t, struct lease *l)
+{
+	store_later(t, l, LEASE_ROW_GONE);
+	lease_forget(t, l);
+}
+
+void dhcp4_lease_confirm(struct dhcp4_leases *t, const struct nd_mac *mac, struct in_addr address)
+{
+	struct client *c = client_find(t, mac);
+
+	if (c && c->left && c->main && c->main->state == DHCP4_LEASE_BOUND &&
+	    c->main->address.s_addr == address.s_addr)
+		left_free(t, c->left);
+}
+
+void lease_leave(struct dhcp4_leases *t, struct lease *l)
+{
+	struct client *c = l->client;
+
+	name_unregister(t, l);
+	if (c->left)
+		left_free(t, c->left);
+	if (c->main == l)
+		c->main = NULL;
+	c->left = l;
+	/* The store's row may stay: it says until when the address is taken, and by whom. */
+	lease_enter(t, l, DHCP4_LEASE_LEFT, l->expires_ms);
+}
+
 /* --- offer --- */
 
 /* An offer to the client of another address than the one that it is getting. */
@@ -203,6 +233,17 @@ static uint64_t expiry(const struct lease *l, uint32_t lease_s, uint64_t now_ms)
 	return expires_ms;
 }
 
+/* When it starts. The store knows seconds, and must be able to tell where a client is now from where
+ * it was. */
+static int64_t start_of(const struct lease *l, uint64_t now_ms)
+{
+	const struct lease *main = l->client->main;
+
+	if (main != l && main->state == DHCP4_LEASE_BOUND && main->start_ms + 1000 > (int64_t)now_ms)
+		return main->start_ms + 1000;
+	return (int64_t)now_ms;
+}
+
 /* Asks the store. On failure the lease is what it was. */
 static enum dhcp4_verdict lease_put(struct dhcp4_leases *t, struct lease *l,
 				    const struct dhcp4_who *who, uint32_t lease_s,
@@ -212,9 +253,9 @@ static enum dhcp4_verdict lease_put(struct dhcp4_leases *t, struct lease *l,
 				   out->hostname_configured);
 
 	note_before(l);
-	l->start_ms = (int64_t)now_ms;
+	l->start_ms = start_of(l, now_ms);
 	l->generation = ++t->generation;
-	lease_enter(t, l, DHCP4_LEASE_PENDING, expiry(l, lease_s, now_ms));
+	lease_enter(t, l, DHCP4_LEASE_PENDING, expiry(l, lease_s, (uint64_t)l->start_ms));
 	out->lease_s = lease_s;
 	out->ticket = ticket_of(l);
 	if (labelled && lease_store(t, l, LEASE_ROW_BOUND, &l->asked, out->ticket))
@@ -292,7 +333,11 @@ bool dhcp4_lease_settle(struct dhcp4_leases *t, uint64_t ticket, bool stored, ui
 		l->client->main = l;
 		l->client->other = NULL;
 	}
-	if (old && old->state == DHCP4_LEASE_BOUND)
+	/* One that never ends is not kept, or it would be for ever. */
+	if (old && old->state == DHCP4_LEASE_BOUND && old->expires_ms != LEASE_NEVER_MS) {
+		lease_event(t, old, DHCP4_EVENT_REMOVED);
+		lease_leave(t, old);
+	} else if (old && old->state == DHCP4_LEASE_BOUND)
 		lease_end(t, old, now_ms, true);
 	else if (old)
 		keep_or_forget(t, old);
@@ -316,9 +361,12 @@ bool dhcp4_lease_release(struct dhcp4_leases *t, const struct nd_mac *mac, struc
 			 uint64_t now_ms)
 {
 	struct lease *l = bound_lease(t, mac, address);
+	struct client *c = client_find(t, mac);
 
 	if (l)
 		lease_end(t, l, now_ms, true);
+	else if (c && c->left && c->left->address.s_addr == address.s_addr)
+		left_free(t, c->left);	/* it never heard that it was moved */
 	return l != NULL;
 }
 

@@ -30,6 +30,10 @@ static void lease_unplug(struct dhcp4_leases *t, struct lease *l, uint64_t now_m
 static void client_unplug(struct dhcp4_leases *t, struct client *c, uint64_t now_ms)
 {
 	/* While it counts as plugged, the client outlives its leases. */
+	if (c->left) {
+		store_later(t, c->left, LEASE_ROW_GONE);
+		lease_forget(t, c->left);
+	}
 	if (c->other)
 		lease_unplug(t, c->other, now_ms);
 	if (c->main)
@@ -106,6 +110,12 @@ static bool outranks(const struct lease_row *row, bool bound, const struct lease
 	return bound != l_bound ? bound : row->start_ms > l->start_ms;
 }
 
+/* It may be in use until it ends, and will end. */
+static bool is_running(const struct lease *l)
+{
+	return l->state == DHCP4_LEASE_BOUND && l->expires_ms != LEASE_NEVER_MS;
+}
+
 static int load_labels(struct dhcp4_leases *t, struct lease *l, const struct lease_row *row,
 		       bool bound)
 {
@@ -127,6 +137,7 @@ int dhcp4_leases_load(struct dhcp4_leases *t, const struct lease_row *row, uint6
 	uint64_t expires_ms = row_expiry(row, now_ms);
 	bool bound = row->state == LEASE_ROW_BOUND && expires_ms > now_ms;
 	bool declined = row->state == LEASE_ROW_DECLINED && expires_ms > now_ms;
+	bool left = false;
 	struct client *c;
 	struct lease *l;
 
@@ -135,9 +146,15 @@ int dhcp4_leases_load(struct dhcp4_leases *t, const struct lease_row *row, uint6
 		return 0;
 	c = client_find(t, &row->mac);
 	if (!declined && c && c->main) {
-		if (!outranks(row, bound, c->main))
+		bool later = outranks(row, bound, c->main), both = bound && is_running(c->main);
+
+		left = both && !later && !c->left && expires_ms != LEASE_NEVER_MS;
+		if (!later && !left)
 			return 0;
-		lease_forget(t, c->main);
+		if (later && both)
+			lease_leave(t, c->main);
+		else if (later)
+			lease_forget(t, c->main);
 	}
 	c = client_get(t, &row->mac);
 	l = c ? lease_new(t, c, row->address) : NULL;
@@ -147,13 +164,15 @@ int dhcp4_leases_load(struct dhcp4_leases *t, const struct lease_row *row, uint6
 		return -ENOMEM;
 	}
 	c->n_declined += declined;
-	if (!declined) {
+	if (left) {
+		c->left = l;
+	} else if (!declined) {
 		c->main = l;
 		c->plugged = row->plugged && bound;	/* until the list of ports comes */
 	}
 	l->stored = true;
 	l->start_ms = row->start_ms;
-	lease_enter(t, l, declined ? DHCP4_LEASE_DECLINED :
+	lease_enter(t, l, declined ? DHCP4_LEASE_DECLINED : left ? DHCP4_LEASE_LEFT :
 		    bound ? DHCP4_LEASE_BOUND : DHCP4_LEASE_PAST, expires_ms);
-	return load_labels(t, l, row, bound);
+	return load_labels(t, l, row, bound && !left);
 }

@@ -273,7 +273,7 @@ static void handle_discover(struct dhcp4_server *s, struct request *rq)
  * RFC 2131 4.3.2 tells the client's states apart by what it fills in: SELECTING has a server
  * identifier, INIT-REBOOT option 50 alone, RENEWING and REBINDING ciaddr alone. The last three
  * are one question: may it have the address? A client without a lease that may is given one, since
- * nobody else speaks for this subnet.
+ * nobody else speaks for this subnet. Only ciaddr says that the client knows that it has the address.
  */
 static void handle_request(struct dhcp4_server *s, struct request *rq)
 {
@@ -288,7 +288,9 @@ static void handle_request(struct dhcp4_server *s, struct request *rq)
 		dhcp4_lease_withdraw(s->leases, &rq->who.mac);	/* it chose another server */
 		return;
 	}
-	if (!address.s_addr)
+	if (address.s_addr)
+		dhcp4_lease_confirm(s->leases, &rq->who.mac, address);
+	else
 		address = dhcp4_option_addr(o, DHCP4_OPT_REQUESTED_IP);
 	if (!address.s_addr)
 		return;

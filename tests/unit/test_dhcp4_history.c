@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Random clients against the server, watched from the wire: no address has two holders.
  *
- * The clients discover, request, renew, reboot, release, decline, lie and fall silent; the store
- * is slow, fails, and the server is killed and started again with what the store had by then;
- * the configuration and the ports change. The checker knows nothing of the server's tables: it
+ * The clients discover, request, renew, reboot, release, decline, lie and fall silent; replies are
+ * lost, so that a client goes on with the lease that it had; the store is slow, fails, and the server
+ * is killed and started again with what the store had by then, which may be more than it told
+ * anybody; the configuration and the ports change. The checker knows nothing of the server's tables: it
  * sees frames, and keeps for each address who was told last that it has it, until when.
  *
  * Seeds are fixed; NETD_HISTORY_STEPS=n makes each run longer.
@@ -44,7 +45,7 @@ struct world {
 	struct holder holders[N_ADDRESSES];	/* the checker's, by last byte */
 	uint8_t offered[N_CLIENTS + 1], leased[N_CLIENTS + 1];	/* what clients believe */
 	bool plugged[N_CLIENTS + 1];
-	unsigned acks, naks, crashes;
+	unsigned acks, naks, crashes, lost;
 };
 
 static unsigned last_byte(struct in_addr a)
@@ -78,6 +79,10 @@ static void check_reply(struct world *w, uint64_t asked_ms, const uint8_t *frame
 	unsigned client, byte;
 	struct holder *h;
 
+	if (rand() % 10 == 0) {
+		w->lost++;
+		return;
+	}
 	peer_read(&r, frame, len);
 	ck_assert(r.len && r.sums_right);
 	client = client_of(*(const struct nd_mac *)(r.frame + 42 + 28));
@@ -115,6 +120,21 @@ static bool on_store(void *ctx, const struct lease_row *row, uint64_t ticket)
 	return true;
 }
 
+/* The disk knows seconds, like the database. */
+static void write_rows(struct world *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct lease_row *row = &w->queue[i].row;
+		unsigned byte = last_byte(row->address);
+
+		w->disk[byte] = *row;
+		w->disk[byte].start_ms -= w->disk[byte].start_ms % 1000;
+		if (row->expires_ms != LEASE_NEVER_MS)
+			w->disk[byte].expires_ms = (row->expires_ms + 999) / 1000 * 1000;
+		w->on_disk[byte] = row->state != LEASE_ROW_GONE;
+	}
+}
+
 /* The first n rows reach the disk, or do not. */
 static void flush(struct world *w, unsigned n, bool ok)
 {
@@ -123,12 +143,8 @@ static void flush(struct world *w, unsigned n, bool ok)
 	if (n > w->n_queued)
 		n = w->n_queued;
 	memcpy(batch, w->queue, sizeof(batch));
-	for (unsigned i = 0; ok && i < n; i++) {
-		unsigned byte = last_byte(batch[i].row.address);
-
-		w->disk[byte] = batch[i].row;
-		w->on_disk[byte] = batch[i].row.state != LEASE_ROW_GONE;
-	}
+	if (ok)
+		write_rows(w, n);
 	w->n_queued -= n;
 	memmove(w->queue, w->queue + n, w->n_queued * sizeof(w->queue[0]));
 	for (unsigned i = 0; i < n; i++)
@@ -166,8 +182,10 @@ static void start(struct world *w)
 	set_ports(w);
 }
 
+/* Some rows reached the disk, and the server died before it could tell. */
 static void crash(struct world *w)
 {
+	write_rows(w, (unsigned)rand() % (w->n_queued + 1));
 	dhcp4_server_free(w->server);
 	w->n_queued = 0;
 	w->crashes++;
@@ -238,10 +256,12 @@ static void send_request(struct world *w, unsigned client)
 static void send_renew(struct world *w, unsigned client)
 {
 	struct peer_request r;
-	unsigned byte = rand() % 8 ? w->leased[client] : (unsigned)rand() % N_ADDRESSES;
+	bool own = rand() % 8;
+	unsigned byte = own ? w->leased[client] : (unsigned)rand() % N_ADDRESSES;
 
+	/* Only an address that it has goes into ciaddr: that tells the server that it knows of it. */
 	peer_begin(&r, peer_mac(client), 3);
-	if (rand() % 2)
+	if (own && rand() % 2)
 		peer_set_ip(&r, PEER_CIADDR, address(byte));
 	else
 		peer_option_ip(&r, 50, address(byte));
@@ -345,6 +365,7 @@ START_TEST(no_address_has_two_holders)
 		ck_assert_uint_gt(w.acks, steps / 20);
 		ck_assert_uint_gt(w.naks, steps / 100);
 		ck_assert_uint_gt(w.crashes, 10);
+		ck_assert_uint_gt(w.lost, steps / 100);
 		dhcp4_server_free(w.server);
 	}
 }

@@ -335,6 +335,29 @@ START_TEST(another_clients_address_is_refused)
 }
 END_TEST
 
+/* Were it given the other one and never told, it would count on its own, which was free by then. */
+START_TEST(client_with_a_lease_gets_no_other_address)
+{
+	struct in_addr a = acquire(1), other = peer_ip("192.168.50.19");
+	struct peer_request r;
+
+	if (a.s_addr == other.s_addr)
+		other = peer_ip("192.168.50.18");
+	ck_assert(init_reboot(1, other));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert(renew(1, other));
+	ck_assert_uint_eq(reply.type, 6);
+	begin_selecting(&r, 1, other);
+	ck_assert(send_request(&r));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert(init_reboot(2, a));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert(init_reboot(2, other));
+	ck_assert_uint_eq(reply.type, 5);
+	ck_assert_uint_eq(acquire(1).s_addr, a.s_addr);
+}
+END_TEST
+
 START_TEST(choice_of_another_server_frees_the_offer)
 {
 	struct peer_request r;
@@ -886,8 +909,67 @@ START_TEST(renewal_by_a_client_that_got_a_reservation_is_refused)
 	ck_assert(renew(5, a));
 	ck_assert_uint_eq(reply.type, 6);
 	assert_ip(acquire(5), "192.168.50.5");
-	/* having moved, it holds the old one no more */
+	ck_assert_ptr_nonnull(strchr(events, '-'));
+}
+END_TEST
+
+/* A moved client may not have heard of it: until it uses the new address it may use the old. */
+START_TEST(address_of_a_moved_client_is_free_once_it_uses_the_new_one)
+{
+	struct in_addr a = acquire(5), b;
+
+	add_host("52:54:00:00:00:05", NULL, NULL, "192.168.50.5");
+	b = acquire(5);
+	assert_ip(b, "192.168.50.5");
 	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert(init_reboot(5, b));
+	ck_assert_uint_eq(reply.type, 5);
+	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert(renew(5, b));
+	ck_assert_uint_eq(reply.type, 5);
+	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 5);
+}
+END_TEST
+
+START_TEST(address_of_a_moved_client_is_free_when_its_old_lease_is_over)
+{
+	struct in_addr a = acquire(5), b;
+
+	now_ms += 1800 * 1000;
+	add_host("52:54:00:00:00:05", NULL, NULL, "192.168.50.5");
+	b = acquire(5);
+	now_ms += 1799 * 1000;
+	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 6);
+	now_ms += 1000;
+	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 5);
+	ck_assert(renew(5, b));
+	ck_assert_uint_eq(reply.type, 5);
+}
+END_TEST
+
+START_TEST(address_of_a_moved_client_is_free_when_it_releases_it_or_is_unplugged)
+{
+	struct nd_mac port = peer_mac(7);
+	struct in_addr a = acquire(5), c;
+
+	add_host("52:54:00:00:00:05", NULL, NULL, "192.168.50.5");
+	acquire(5);
+	release(5, a);
+	ck_assert(init_reboot(6, a));
+	ck_assert_uint_eq(reply.type, 5);
+	ck_assert_int_eq(dhcp4_service_set_ports(service, &port, 1, now_ms), 0);
+	c = acquire(7);
+	add_host("52:54:00:00:00:07", NULL, NULL, "192.168.50.7");
+	acquire(7);
+	ck_assert(init_reboot(8, c));
+	ck_assert_uint_eq(reply.type, 6);
+	ck_assert_int_eq(dhcp4_service_set_ports(service, &port, 0, now_ms), 0);
+	ck_assert(init_reboot(8, c));
 	ck_assert_uint_eq(reply.type, 5);
 }
 END_TEST
@@ -1068,6 +1150,7 @@ static Suite *suite(void)
 		unknown_client_gets_a_usable_address_it_claims,
 		wrong_claims_are_refused_at_once,
 		another_clients_address_is_refused,
+		client_with_a_lease_gets_no_other_address,
 		choice_of_another_server_frees_the_offer,
 		released_address_is_free_and_remembered,
 		declined_address_rests_ten_minutes,
@@ -1101,6 +1184,9 @@ static Suite *suite(void)
 		name_only_reservation_survives_a_renewal_without_the_name,
 		static_only_server_is_silent_to_others,
 		renewal_by_a_client_that_got_a_reservation_is_refused,
+		address_of_a_moved_client_is_free_once_it_uses_the_new_one,
+		address_of_a_moved_client_is_free_when_its_old_lease_is_over,
+		address_of_a_moved_client_is_free_when_it_releases_it_or_is_unplugged,
 		reservation_of_a_leased_address_waits_for_it,
 		illegal_names_are_dropped,
 		later_client_takes_a_name_over,
