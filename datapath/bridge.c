@@ -20,13 +20,20 @@ static uint32_t effective_delay_s(const struct plan_bridge *b)
 								 : b->forward_delay_s;
 }
 
-/* The bridge's own options, as far as they differ. The delay comes first in the kernel's order,
- * so it is judged by the STP state before the request. */
+/* The delay comes first in the kernel's order, so it is judged by the STP state before the request:
+ * where that goes off the least one stays, which has no effect then. */
+static uint32_t possible_delay_s(const struct plan_bridge *was, const struct plan_bridge *want)
+{
+	return was && was->stp && want->forward_delay_s < LEAST_STP_DELAY_S ? LEAST_STP_DELAY_S
+									    : effective_delay_s(want);
+}
+
+/* The bridge's own options, as far as they differ. */
 static void put_options(struct nl_req *rq, const struct plan_bridge *was,
 			const struct plan_bridge *want)
 {
 	struct nlattr *info, *data;
-	bool delay = !was || effective_delay_s(was) != effective_delay_s(want);
+	bool delay = !was || effective_delay_s(was) != possible_delay_s(was, want);
 	bool stp = !was || was->stp != want->stp;
 	bool vlan = was ? was->vlan_filtering != want->vlan_filtering : want->vlan_filtering;
 
@@ -36,7 +43,7 @@ static void put_options(struct nl_req *rq, const struct plan_bridge *was,
 	nl_put_str(rq, IFLA_INFO_KIND, "bridge");
 	data = nl_nest(rq, IFLA_INFO_DATA);
 	if (delay)
-		nl_put_u32(rq, IFLA_BR_FORWARD_DELAY, effective_delay_s(want) * CS_PER_S);
+		nl_put_u32(rq, IFLA_BR_FORWARD_DELAY, possible_delay_s(was, want) * CS_PER_S);
 	if (stp)
 		nl_put_u32(rq, IFLA_BR_STP_STATE, want->stp);
 	if (vlan)	/* a kernel without VLAN filtering refuses the attribute, also for 0 */
@@ -118,7 +125,8 @@ struct plan_bridge bridge_from_link(const struct link_info *link, uint32_t least
 		b.mtu_bytes = 0;
 	if (nd_mac_is_zero(&like->mac))
 		b.mac = like->mac;
-	if (b.stp && b.forward_delay_s == effective_delay_s(like))
+	if ((b.stp && b.forward_delay_s == effective_delay_s(like)) ||
+	    (!b.stp && b.forward_delay_s == possible_delay_s(&(struct plan_bridge){ .stp = true }, like)))
 		b.forward_delay_s = like->forward_delay_s;
 	return b;
 }

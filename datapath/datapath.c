@@ -229,3 +229,25 @@ int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size
 {
 	return nft_foreign_drops(dp->nft, bridges, n_bridges, found, arg, err);
 }
+
+int datapath_remove_libvirt_rules(struct datapath *dp, const char *bridge,
+				  const struct nd_prefix *subnets, size_t n_subnets, size_t *n_out,
+				  struct nd_error *err)
+{
+	struct libvirt_rules of = { .ifindex = (int)if_nametoindex(bridge), .subnets = subnets,
+				    .n_subnets = n_subnets };
+
+	snprintf(of.bridge, sizeof(of.bridge), "%s", bridge);
+	return nft_remove_libvirt(dp->nft, &of, n_out, err);
+}
+
+bool datapath_legacy_iptables(void)
+{
+	ND_AUTO(fclose) FILE *f = fopen("/proc/self/net/ip_tables_names", "re");
+	char line[64];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (nd_streq(line, "filter\n"))
+			return true;
+	return false;
+}

@@ -75,6 +75,18 @@ int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size
 			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err);
 
+/*
+ * Removes the rules that libvirt made for a network that is netd's now, in one transaction: those in
+ * its nftables tables and in the chains LIBVIRT_* of iptables-nft that name the bridge or one of the
+ * subnets. n_out: how many. What iptables-legacy keeps is not reached: see
+ * datapath_legacy_iptables().
+ */
+int datapath_remove_libvirt_rules(struct datapath *dp, const char *bridge,
+				  const struct nd_prefix *subnets, size_t n_subnets, size_t *n_out,
+				  struct nd_error *err);
+/* Whether the network namespace has rules of iptables-legacy in its filter table. */
+bool datapath_legacy_iptables(void);
+
 /* A bridge that somebody else made (libvirt, for a network that netd takes over) becomes netd's:
  * it gets the plan's alias, provided it is a bridge of that name and MAC without another owner's
  * alias. */

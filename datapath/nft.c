@@ -16,6 +16,7 @@
 
 #include "datapath/nft_commit.h"
 #include "datapath/nft_foreign.h"
+#include "datapath/nft_libvirt.h"
 #include "netd/base/array.h"
 #include "netd/base/effect.h"
 
@@ -367,4 +368,15 @@ int nft_foreign_drops(struct nft *nft, const char *const *bridges, size_t n_brid
 	if (r < 0 && r != -EINTR && r != -ENOENT)
 		return nd_error_sys(err, -r, "cannot read other programs' nft tables");
 	return 0;
+}
+
+int nft_remove_libvirt(struct nft *nft, const struct libvirt_rules *of, size_t *n_out,
+		       struct nd_error *err)
+{
+	int r = -ESTALE;
+
+	/* Somebody else changed rules meanwhile: they are looked at again. */
+	for (int i = 0; i < TRIES && (r == -ESTALE || r == -EINTR || r == -ENOENT); i++)
+		r = nft_libvirt_remove(&nft->wire, of, n_out, err);
+	return r;
 }

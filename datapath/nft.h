@@ -47,6 +47,18 @@ int nft_read(struct nft *nft, struct plan *out, struct nd_error *err);
  * in one transaction and without any change to what it holds. Nothing to do is no error. */
 int nft_adopt(struct nft *nft, struct nd_error *err);
 
+/* What makes a rule of libvirt's a network's: that it names its bridge, or one of its subnets. */
+struct libvirt_rules {
+	char bridge[IFNAMSIZ];
+	int ifindex;			/* the bridge's; 0: not known */
+	const struct nd_prefix *subnets;
+	size_t n_subnets;
+};
+
+/* As datapath_remove_libvirt_rules(). */
+int nft_remove_libvirt(struct nft *nft, const struct libvirt_rules *of, size_t *n_out,
+		       struct nd_error *err);
+
 /* As datapath_foreign_drops(). */
 int nft_foreign_drops(struct nft *nft, const char *const *bridges, size_t n_bridges,
 		      nft_foreign_fn found, void *arg, struct nd_error *err);

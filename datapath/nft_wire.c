@@ -164,7 +164,8 @@ static int refused(struct nft_tx *tx, const struct nlmsghdr *h, int code,
 		snprintf(text, sizeof(text), "%s { %s } of set '%s' in nft table 'inet netd'", l->verb,
 			 nft_elem_format(l->elem, key), l->elem->set);
 	else if (l)
-		snprintf(text, sizeof(text), "%s '%s' in nft table 'inet netd'", l->verb, l->name);
+		snprintf(text, sizeof(text), "%s '%s' in nft table '%s'", l->verb, l->name,
+			 l->foreign ? l->foreign : "inet netd");
 	if (more)
 		return nd_error_sys(err, code, "%s (%s)", text, more);
 	return nd_error_sys(err, code, "%s", text);

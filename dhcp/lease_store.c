@@ -118,6 +118,38 @@ int lease_store_create(const char *path, struct nd_error *err)
 	return r;
 }
 
+static int seed_rows(struct lease_db *db, const struct lease_seed *seed)
+{
+	int r = lease_db_begin(db);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < seed->n && r == 0; i++)
+		r = lease_db_put(db, &seed->rows[i]);
+	if (r == 0)
+		r = lease_db_commit(db);
+	if (r < 0)
+		lease_db_rollback(db);
+	return r;
+}
+
+int lease_store_seed(const char *path, const struct lease_seed *seed, struct nd_error *err)
+{
+	ND_AUTO(lease_db_close) struct lease_db *db = NULL;
+	int r = nd_effect(ND_EFFECT_FILE, "put leases into the database");
+
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot put leases into '%s'", path);
+	r = lease_db_open(path, true, &db, err);
+	if (r == 0)
+		r = lease_db_set_clock(db, seed->boot_id, seed->boottime_ms, seed->wall_s, err);
+	if (r < 0)
+		return r;
+	lease_db_save_clock(db);
+	r = seed_rows(db, seed);
+	return r < 0 ? nd_error_sys(err, -r, "cannot put leases into '%s'", path) : 0;
+}
+
 static int move_aside(const char *path, const char *suffix, const char *aside)
 {
 	char from[4096], to[4096];

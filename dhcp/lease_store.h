@@ -57,6 +57,19 @@ struct lease_store;
  */
 int lease_store_create(const char *path, struct nd_error *err);
 
+/* What a new database starts with: leases that another server gave before. Fields as in struct
+ * lease_store_setup. */
+struct lease_seed {
+	const struct lease_row *rows;	/* bound ones */
+	size_t n;
+	char boot_id[64];
+	uint64_t boottime_ms;
+	int64_t wall_s;
+};
+
+/* Puts them in, after lease_store_create() and before any server ran, for good or not at all. */
+int lease_store_seed(const char *path, const struct lease_seed *seed, struct nd_error *err);
+
 struct lease_store_setup {
 	const char *path;
 	const char *boot_id;		/* /proc/sys/kernel/random/boot_id, or "" */

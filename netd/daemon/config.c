@@ -29,6 +29,7 @@ static const struct key keys[] = {
 	{ "socket", KEY_TEXT, AT(socket) },
 	{ "socket_ro", KEY_TEXT, AT(socket_ro) },
 	{ "libvirt_sockets", KEY_BOOL, AT(libvirt_sockets) },
+	{ "libvirt_takeover", KEY_BOOL, AT(libvirt_takeover) },
 	{ "serve_uid_base", KEY_UINT, AT(serve_uid_base), 1, 0x7fffffff },
 	{ "serve_uid_count", KEY_UINT, AT(serve_uid_count), 1, 1 << 20 },
 	{ "log_level", KEY_LEVEL, AT(log_level) },

@@ -11,6 +11,7 @@ struct netd_config {
 	char *group;			/* who may use the read-write socket; "": root only */
 	char *socket, *socket_ro;	/* NULL: the default places */
 	bool libvirt_sockets;		/* listen where virtnetworkd does as well */
+	bool libvirt_takeover;		/* what libvirt's networks left is taken over at start */
 	uid_t serve_uid_base;
 	unsigned serve_uid_count;
 	int log_level;			/* LOG_ERR ... LOG_DEBUG */

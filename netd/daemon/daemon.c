@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/listen.h"
 #include "netd/daemon/reconcile.h"
+#include "netd/daemon/takeover.h"
 
 static void on_host_names(void *arg)
 {
@@ -138,6 +139,23 @@ int daemon_new(const struct daemon_options *opt, struct netd **out, struct nd_er
 	return 0;
 }
 
+int daemon_import(const struct daemon_options *opt, struct nd_error *err)
+{
+	ND_AUTO(daemon_free) struct netd *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return nd_error_nomem(err);
+	r = paths_init(&d->paths, opt->root, opt->serve, opt->schemas, err);
+	if (r == 0)
+		r = read_config(d, opt, err);
+	if (r == 0)
+		r = listen_unanswered(d, err);
+	if (r == 0)
+		r = paths_make(&d->paths, err);
+	return r < 0 ? r : takeover_import(&d->paths, opt->import_libvirt, err);
+}
+
 void daemon_free(struct netd *d)
 {
 	if (!d)
@@ -151,6 +169,7 @@ void daemon_free(struct netd *d)
 	worker_free(d->worker);		/* before anything that its job may use */
 	drift_free(d->drift);
 	foreign_free(d->foreign);
+	takeover_free(d->takeover);
 	servers_free(d->servers);
 	host_dns_free(d->host_dns);
 	events_free(d->events);
@@ -173,6 +192,7 @@ int daemon_start(struct netd *d, struct nd_error *err)
 
 	reconcile_load(d);
 	d->unread += guest_load(d, false);
+	takeover_load(d);
 	if (d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
 		r = drift_new(d, &d->drift, err);
 	if (r == 0)

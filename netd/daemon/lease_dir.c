@@ -166,7 +166,7 @@ static int folder_give(int dir_fd, uid_t uid)
 /* Fills the folder while it has another name, and only then lets it be the network's: a crash in
  * between leaves nothing that looks like one. */
 static int folder_fill(struct lease_dirs *d, const char *temporary, const char *name, uid_t uid,
-		       struct nd_error *err)
+		       const struct lease_seed *seed, struct nd_error *err)
 {
 	char path[4096];
 	ND_AUTO(close) int dir = openat(d->root_fd, temporary,
@@ -177,6 +177,8 @@ static int folder_fill(struct lease_dirs *d, const char *temporary, const char *
 		return nd_error_sys(err, errno, "cannot open the lease folder of network %s", name);
 	snprintf(path, sizeof(path), "%s/%s/%s", d->root, temporary, LEASE_STORE_FILE);
 	r = lease_store_create(path, err);
+	if (r == 0 && seed)
+		r = lease_store_seed(path, seed, err);
 	if (r < 0)
 		return r;
 	r = nd_effect(ND_EFFECT_FILE, "chown lease folder");
@@ -189,7 +191,8 @@ static int folder_fill(struct lease_dirs *d, const char *temporary, const char *
 	return r < 0 ? nd_error_sys(err, -r, "cannot make the lease folder of network %s", name) : 0;
 }
 
-static int folder_make(struct lease_dirs *d, const char *name, uid_t *uid_out, struct nd_error *err)
+static int folder_make(struct lease_dirs *d, const char *name, const struct lease_seed *seed,
+		       uid_t *uid_out, struct nd_error *err)
 {
 	char temporary[ND_UUID_STRLEN + sizeof("." TEMPORARY)];
 	int r = uid_choose(d, uid_out, err);
@@ -203,7 +206,7 @@ static int folder_make(struct lease_dirs *d, const char *name, uid_t *uid_out, s
 		r = -errno;
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot make the lease folder of network %s", name);
-	r = folder_fill(d, temporary, name, *uid_out, err);
+	r = folder_fill(d, temporary, name, *uid_out, seed, err);
 	if (r < 0) {
 		(void)folder_remove(d, temporary);	/* the first error is the one to tell */
 		return r;
@@ -225,7 +228,25 @@ int lease_dirs_make(struct lease_dirs *d, const struct nd_uuid *uuid, uid_t *uid
 	    st.st_uid != 0)
 		*uid_out = st.st_uid;
 	else
-		r = folder_make(d, name, uid_out, err);
+		r = folder_make(d, name, NULL, uid_out, err);
+	pthread_mutex_unlock(&d->lock);
+	return r;
+}
+
+int lease_dirs_make_seeded(struct lease_dirs *d, const struct nd_uuid *uuid,
+			   const struct lease_seed *seed, struct nd_error *err)
+{
+	char name[ND_UUID_STRLEN];
+	struct stat st;
+	uid_t uid;
+	int r;
+
+	nd_uuid_format(uuid, name);
+	pthread_mutex_lock(&d->lock);
+	if (fstatat(d->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		r = nd_error_sys(err, EEXIST, "the lease folder of network %s", name);
+	else
+		r = folder_make(d, name, seed, &uid, err);
 	pthread_mutex_unlock(&d->lock);
 	return r;
 }

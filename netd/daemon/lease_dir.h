@@ -13,6 +13,7 @@
 #include "netd/base/error.h"
 
 struct lease_dirs;
+struct lease_seed;
 
 /* root: made when it is not there (mode 0700). uids: uid_first .. uid_first + n_uids - 1. */
 int lease_dirs_new(const char *root, uid_t uid_first, uint32_t n_uids, struct lease_dirs **out,
@@ -26,6 +27,10 @@ ND_DEFINE_AUTO(struct lease_dirs *, lease_dirs_free)
  */
 int lease_dirs_make(struct lease_dirs *d, const struct nd_uuid *uuid, uid_t *uid_out,
 		    struct nd_error *err);
+/* The same for a network that another server has served until now: the database starts with that
+ * one's leases. Not for a network that has a folder: its leases are its own server's. */
+int lease_dirs_make_seeded(struct lease_dirs *d, const struct nd_uuid *uuid,
+			   const struct lease_seed *seed, struct nd_error *err);
 /* At undefine, once the server is gone: removes the folder with everything in it. Nothing there
  * is no error. */
 int lease_dirs_remove(struct lease_dirs *d, const struct nd_uuid *uuid, struct nd_error *err);

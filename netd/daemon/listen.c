@@ -73,6 +73,18 @@ static bool answered(const struct sockaddr_un *addr)
 			   errno == EAGAIN);
 }
 
+int listen_unanswered(const struct netd *d, struct nd_error *err)
+{
+	const char *path = d->config.socket ? d->config.socket : d->paths.socket;
+	struct sockaddr_un addr;
+	int r = make_address(path, &addr, err);
+
+	if (r == 0 && answered(&addr))
+		r = nd_error_set(err, ND_ERR_OPERATION_FAILED, "netd runs and answers on '%s': stop it "
+				 "first", path);
+	return r;
+}
+
 /* mode: who may connect at all; peers are judged again by their credentials. */
 static int open_socket(const char *path, mode_t mode, gid_t gid, int *out, struct nd_error *err)
 {

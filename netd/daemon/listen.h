@@ -9,5 +9,7 @@
  * which another daemon answers is an error; one that nobody answers on is replaced.
  */
 int listen_all(struct netd *d, struct nd_error *err);
+/* Fails when a netd of these paths runs: one answers on the control socket. */
+int listen_unanswered(const struct netd *d, struct nd_error *err);
 /* Removes the sockets that this daemon made itself. */
 void listen_end(struct netd *d);

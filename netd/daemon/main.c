@@ -24,19 +24,21 @@ static const char usage[] =
 	"  --config FILE      read FILE instead of netd.conf\n"
 	"  --serve PATH       the netd-serve program to run\n"
 	"  --schemas DIR      where the RELAX NG schemas are\n"
+	"  --import-libvirt DIR  take the definitions of libvirt's networks in DIR, and end\n"
 	"  --no-persist-nft   do without persistent nftables tables, as on kernels that lack them\n"
 	"  --foreground       stay in the foreground (netd always does)\n"
 	"  -v, --verbose      log debug messages\n"
 	"  --version          print the version\n"
 	"  --help             print this\n";
 
-enum { OPT_ROOT = 256, OPT_CONFIG, OPT_SERVE, OPT_SCHEMAS, OPT_NO_PERSIST, OPT_FOREGROUND, OPT_VERSION, OPT_HELP };
+enum { OPT_ROOT = 256, OPT_CONFIG, OPT_SERVE, OPT_SCHEMAS, OPT_IMPORT, OPT_NO_PERSIST, OPT_FOREGROUND, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "serve", required_argument, NULL, OPT_SERVE },
 	{ "schemas", required_argument, NULL, OPT_SCHEMAS },
+	{ "import-libvirt", required_argument, NULL, OPT_IMPORT },
 	{ "no-persist-nft", no_argument, NULL, OPT_NO_PERSIST },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -56,6 +58,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *out)
 		case OPT_CONFIG: out->config = optarg; break;
 		case OPT_SERVE: out->serve = optarg; break;
 		case OPT_SCHEMAS: out->schemas = optarg; break;
+		case OPT_IMPORT: out->import_libvirt = optarg; break;
 		case OPT_NO_PERSIST: out->no_persist_nft = true; break;
 		case OPT_FOREGROUND: break;
 		case 'v': out->log_level = LOG_DEBUG; break;
@@ -172,7 +175,7 @@ int main(int argc, char **argv)
 	sigaddset(&mask, SIGHUP);
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
-	if (run(&opt, &err) == 0)
+	if ((opt.import_libvirt ? daemon_import(&opt, &err) : run(&opt, &err)) == 0)
 		return EXIT_SUCCESS;
 	nd_error_format(&err, message, sizeof(message));
 	nd_log(LOG_ERR, NULL, "%s", message);

@@ -35,6 +35,7 @@ struct netd {
 	bool round_again;		/* ... and another was asked for meanwhile */
 	struct drift *drift;
 	struct foreign *foreign;
+	struct takeover *takeover;	/* NULL: not asked for, or nothing is left */
 	struct calls *calls;
 	bool own_sockets;		/* not passed by systemd */
 

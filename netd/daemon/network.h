@@ -38,6 +38,7 @@ struct network {
 	struct net_def *def;		/* persistent; NULL: transient, or not there yet */
 	struct net_def *live;		/* NULL: inactive */
 	bool autostart;
+	bool stays_stopped;		/* was stopped by hand before it was taken over: no autostart yet */
 	bool held;			/* net-hold: drift is not repaired */
 	struct port **ports;
 	size_t n_ports;

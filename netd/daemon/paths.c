@@ -59,6 +59,11 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 		.socket_ro = join(r, "/run/netd/netd-sock-ro", &failed),
 		.libvirt_socket = join(r, "/run/libvirt/virtnetworkd-sock", &failed),
 		.libvirt_socket_ro = join(r, "/run/libvirt/virtnetworkd-sock-ro", &failed),
+		.libvirt_networks = join(r, "/etc/libvirt/qemu/networks", &failed),
+		.libvirt_autostart = join(r, "/etc/libvirt/qemu/networks/autostart", &failed),
+		.libvirt_live = join(r, "/run/libvirt/network", &failed),
+		.libvirt_leases = join(r, "/var/lib/libvirt/dnsmasq", &failed),
+		.taken = join(r, "/var/lib/netd/libvirt", &failed),
 		.resolv_conf = join("/etc/resolv.conf", "", &failed),
 		.resolved_conf = join("/run/systemd/resolve/resolv.conf", "", &failed),
 		.hosts = join("/etc/hosts", "", &failed),
@@ -77,7 +82,8 @@ void paths_fini(struct paths *p)
 	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->domains,
 			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->vmm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
-			 &p->libvirt_socket_ro, &p->resolv_conf,
+			 &p->libvirt_socket_ro, &p->libvirt_networks, &p->libvirt_autostart,
+			 &p->libvirt_live, &p->libvirt_leases, &p->taken, &p->resolv_conf,
 			 &p->resolved_conf, &p->hosts, &p->serve, &p->schemas };
 
 	for (size_t i = 0; i < ND_COUNT(all); i++) {

@@ -22,6 +22,10 @@ struct paths {
 	char *leases;		/* var/lib/netd/leases: UUID/, owned by the network's server */
 	char *socket, *socket_ro;
 	char *libvirt_socket, *libvirt_socket_ro;	/* run/libvirt/virtnetworkd-sock, -ro */
+	char *libvirt_networks, *libvirt_autostart;	/* etc/libvirt/qemu/networks: its definitions */
+	char *libvirt_live;	/* run/libvirt/network: its running networks */
+	char *libvirt_leases;	/* var/lib/libvirt/dnsmasq */
+	char *taken;		/* var/lib/netd/libvirt: UUID of each definition that was taken over */
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
 	char *serve;		/* the netd-serve program */
 	char *vmm;		/* the netd-vmm program */

@@ -10,6 +10,7 @@
 #include "netd/base/str.h"
 #include "netd/daemon/change.h"
 #include "netd/daemon/ports.h"
+#include "netd/daemon/takeover.h"
 
 /* The network of a loaded document: found by uuid and name, or new. NULL, logged, when the two
  * belong to different networks. */
@@ -271,16 +272,19 @@ static int put_back(struct check *k, struct plan_diff *diff)
 /* More lines than this are counted: a flushed ruleset loses every element. */
 #define REPAIR_LINES 6
 
-static void log_repairs(const struct network *net, const struct plan_diff *diff)
+static void log_repairs(struct netd *d, const struct network *net, const struct plan_diff *diff)
 {
+	bool taken = takeover_is_new(d, net);
+	int level = taken ? LOG_INFO : LOG_WARNING;
 	ND_AUTO(free) char *text = plan_diff_format(diff);
 	char *rest = text, *line;
 
 	for (int n = 0; (line = strsep(&rest, "\n")) && n < REPAIR_LINES; n++)
 		if (*line)
-			nd_log(LOG_WARNING, net->name, "drifted, repairing: %s", line);
+			nd_log(level, net->name, "%s: %s",
+			       taken ? "was libvirt's, changing" : "drifted, repairing", line);
 	if (diff->n > REPAIR_LINES)
-		nd_log(LOG_WARNING, net->name, "... and %zu more", diff->n - REPAIR_LINES);
+		nd_log(level, net->name, "... and %zu more", diff->n - REPAIR_LINES);
 }
 
 /* What the plan has, and what the last one had that this one has not any more: an uplink that went
@@ -329,7 +333,7 @@ static int check_repair(struct operation *op, struct nd_error *err)
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)
 		return r;
-	log_repairs(op->net, diff);
+	log_repairs(c->netd, op->net, diff);
 	k->repaired = true;
 	r = datapath_apply(c->netd->datapath, diff, owner, err);
 	if (r == 0 && c->serve->bridge[0])
@@ -373,9 +377,17 @@ static const struct op_step check_steps[] = {
 	{ "committing", false, check_commit, NULL },
 };
 
+/* Worker. Only now: the network's own rules are in, and its server answers. */
+static int check_taken(struct operation *op, struct nd_error *err)
+{
+	takeover_finish(change_of(op)->netd, op->net);
+	return 0;
+}
+
 static const struct op_step boot_steps[] = {
 	{ "comparing with the kernel", true, check_repair, NULL },
 	{ "telling the server", false, check_server, NULL },
+	{ "removing what libvirt had", true, check_taken, NULL },
 	{ "committing", false, check_commit, NULL },
 };
 
@@ -578,9 +590,11 @@ static void autostart_all(struct netd *d)
 {
 	struct network *net;
 
-	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));)
-		if (net->autostart && net->def && !net->live)
+	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
+		if (net->autostart && net->def && !net->live && !net->stays_stopped)
 			(void)lifecycle_start(d, net, autostarted, NULL, NULL);	/* only -ENOMEM */
+		net->stays_stopped = false;
+	}
 }
 
 /* When the last network that ran before is checked. */

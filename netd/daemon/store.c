@@ -53,6 +53,32 @@ int store_new(const struct paths *paths, struct store **out, struct nd_error *er
 	return 0;
 }
 
+static int open_left_dir(const char *path, int *out, struct nd_error *err)
+{
+	*out = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	return path && *out < 0 && errno != ENOENT ?
+	       nd_error_sys(err, errno, "cannot open directory '%s'", path) : 0;
+}
+
+int store_open_left(const struct paths *paths, struct store **out, struct nd_error *err)
+{
+	ND_AUTO(store_free) struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return nd_error_nomem(err);
+	*s = (struct store){ paths, -1, -1, -1, -1 };
+	r = open_left_dir(paths->networks, &s->networks_fd, err);
+	if (r == 0)
+		r = open_left_dir(paths->autostart, &s->autostart_fd, err);
+	if (r == 0)
+		r = open_left_dir(paths->live, &s->live_fd, err);
+	if (r < 0)
+		return r;
+	*out = nd_take_ptr(&s);
+	return 0;
+}
+
 void store_free(struct store *s)
 {
 	if (!s)
@@ -300,6 +326,14 @@ static struct net_def *load_def(const char *path, const char *file, const char *
 	return nd_take_ptr(&def);
 }
 
+/* libvirt's links are absolute, and lead nowhere in a copy of its folder. */
+static bool is_linked(const struct store *s, const char *file)
+{
+	struct stat st;
+
+	return s->autostart_fd >= 0 && fstatat(s->autostart_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static void load_definition(void *arg, const char *file, const char *text, size_t len)
 {
 	struct load *load = arg;
@@ -309,7 +343,7 @@ static void load_definition(void *arg, const char *file, const char *text, size_
 		load->skipped++;
 	else
 		load->loader->definition(load->loader->arg, def,
-					 faccessat(load->store->autostart_fd, file, F_OK, 0) == 0);
+					 is_linked(load->store, file));
 }
 
 static void load_live(void *arg, const char *file, const char *text, size_t len)
@@ -337,9 +371,9 @@ unsigned store_load(struct store *s, const struct store_loader *loader)
 {
 	struct load load = { .store = s, .loader = loader };
 
-	if (loader->definition)
+	if (loader->definition && s->networks_fd >= 0)	/* see store_open_left() */
 		load.skipped += docs_each(s->networks_fd, s->paths->networks, load_definition, &load);
-	if (loader->live)
+	if (loader->live && s->live_fd >= 0)
 		load.skipped += docs_each(s->live_fd, s->paths->live, load_live, &load);
 	return load.skipped;
 }
@@ -425,4 +459,73 @@ bool store_first_of_boot(struct store *s)
 		return false;
 	close(fd);
 	return true;
+}
+
+/* ---- what another program left ---- */
+
+static void load_left_port(void *arg, const char *file, const char *text, size_t len)
+{
+	struct load_ports *load = arg;
+	const char *doc = docs_inner(text, &len, "<networkport", "</networkport>");
+	struct port_state state = { 0 };
+	struct port_def *def = NULL;
+	struct nd_error err = { 0 };
+
+	if (doc && port_def_parse(doc, len, &def, &err) == 0) {
+		load->port(load->arg, def, &state);
+		return;
+	}
+	load->skipped++;
+	nd_log(LOG_ERR, NULL, "%s: port '%s' skipped: %s", load->path, file,
+	       doc ? err.text : "not a whole document");
+}
+
+/* NAME/ports below the live folder; -errno. */
+static int open_left_ports(struct store *s, const char *name)
+{
+	ND_AUTO(close) int dir = openat(s->live_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int ports = dir < 0 ? -1 : openat(dir, "ports", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return ports < 0 ? -errno : ports;
+}
+
+unsigned store_load_left_ports(struct store *s, const char *name,
+			       void (*port)(void *arg, struct port_def *def,
+					    const struct port_state *state),
+			       void *arg)
+{
+	struct load_ports load = { .path = s->paths->live, .port = port, .arg = arg };
+	ND_AUTO(close) int dir = open_left_ports(s, name);
+
+	if (dir < 0)
+		return 0;	/* no ports */
+	load.skipped += docs_each(dir, s->paths->live, load_left_port, &load);
+	return load.skipped;
+}
+
+bool store_is_left(struct store *s, const char *name)
+{
+	char file[NAME_MAX + 1];
+
+	return s->live_fd >= 0 && docs_file_name("network", name, file, NULL) == 0 &&
+	       faccessat(s->live_fd, file, F_OK, 0) == 0;
+}
+
+int store_forget_left(struct store *s, const char *name, struct nd_error *err)
+{
+	ND_AUTO(close) int dir = openat(s->live_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char file[NAME_MAX + 1];
+	int r = 0;
+
+	if (dir >= 0)
+		r = remove_dir(dir, "ports", s->paths->live, err);
+	if (r == 0 && dir >= 0)
+		r = remove_dir(s->live_fd, name, s->paths->live, err);
+	if (r < 0)
+		return r;
+	snprintf(file, sizeof(file), "%.*s.pid", NAME_MAX - 4, name);
+	r = file_remove(s->live_fd, file, false);
+	/* Last: it says that there is something to be forgotten. */
+	return r < 0 ? nd_error_sys(err, -r, "cannot remove '%s/%s'", s->paths->live, file)
+		     : store_remove_live(s, name, err);
 }

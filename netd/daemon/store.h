@@ -65,3 +65,19 @@ unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
 
 /* One boot starts the autostart networks once: true the first time it is asked. */
 bool store_first_of_boot(struct store *s);
+
+/*
+ * A store over the folders of another program that keeps its files so (libvirt), to read them:
+ * folders that are not there are empty. Nothing is written through it, but see
+ * store_forget_left().
+ */
+int store_open_left(const struct paths *paths, struct store **out, struct nd_error *err);
+/* The ports of a running network there; returns how many files were skipped. */
+unsigned store_load_left_ports(struct store *s, const char *name,
+			       void (*port)(void *arg, struct port_def *def,
+					    const struct port_state *state),
+			       void *arg);
+/* Whether a network runs there, by its live file. */
+bool store_is_left(struct store *s, const char *name);
+/* The network does not run there any more: its live file, pid file and ports go. */
+int store_forget_left(struct store *s, const char *name, struct nd_error *err);

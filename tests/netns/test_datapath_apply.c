@@ -158,6 +158,31 @@ START_TEST(a_live_change_keeps_the_bridge)
 }
 END_TEST
 
+START_TEST(stp_goes_off_whatever_the_delay)
+{
+	static const uint32_t delays_s[] = { 0, 2, 9 };
+
+	for (size_t i = 0; i < ND_COUNT(delays_s); i++) {
+		ND_AUTO(plan_free) struct plan *on = plan_new();
+		ND_AUTO(plan_free) struct plan *off = NULL;
+		struct plan_bridge *bridge = add_bridge(on, "virbr0", ALIAS);
+
+		bridge->stp = true;
+		bridge->forward_delay_s = delays_s[i];
+		off = plan_copy(on);
+		off->items[0].bridge.stp = false;
+		off->items[0].bridge.forward_delay_s = 0;
+		must_apply(NULL, on, OWNER);
+		must_apply(on, off, OWNER);
+		assert_differs(off, OWNER, "");
+		ck_assert_ptr_nonnull(strstr(output("ip -d link show virbr0"), " stp_state 0 "));
+		must_apply(off, on, OWNER);
+		assert_differs(on, OWNER, "");
+		must_apply(on, NULL, OWNER);
+	}
+}
+END_TEST
+
 START_TEST(a_failed_step_undoes_the_ones_before)
 {
 	ND_AUTO(plan_free) struct plan *net = nat_network();
@@ -366,6 +391,7 @@ int main(void)
 	tcase_add_test(t, an_announced_bridge_without_its_alias_is_ours);
 	tcase_add_test(t, drift_is_read_and_repaired);
 	tcase_add_test(t, a_live_change_keeps_the_bridge);
+	tcase_add_test(t, stp_goes_off_whatever_the_delay);
 	tcase_add_test(t, a_failed_step_undoes_the_ones_before);
 	tcase_add_test(t, a_failed_change_restores_what_was);
 	tcase_add_test(t, another_route_to_the_same_place_is_an_error);
