@@ -62,14 +62,15 @@ static int tap_set_queue(int fd, bool attached)
 	return ioctl(fd, TUNSETQUEUE, &ifr) < 0 ? -errno : 0;
 }
 
+/* struct tun_filter with its addresses. */
 struct tap_filter {
-	struct tun_filter head;
+	uint16_t flags, count;
 	uint8_t addrs[2 + 2 * NET_FILTER_MACS][6];
 };
 
 static void filter_add(struct tap_filter *t, const uint8_t *mac)
 {
-	memcpy(t->addrs[t->head.count++], mac, 6);
+	memcpy(t->addrs[t->count++], mac, 6);
 }
 
 /*
@@ -90,7 +91,7 @@ static void filter_translate(const struct net_filter *f, struct tap_filter *t)
 	if (f->nomulti)
 		return;
 	if (f->allmulti || f->multi_overflow) {
-		t->head.flags = TUN_FLT_ALLMULTI;
+		t->flags = TUN_FLT_ALLMULTI;
 		return;
 	}
 	for (unsigned i = 0; i < f->n_multi; i++)

@@ -37,10 +37,11 @@ static int share_memory(struct vhost_net *h, const struct memory *memory, struct
 {
 	const struct memory_region *regions;
 	size_t n = memory_regions(memory, &regions);
+	/* struct vhost_memory with its regions */
 	struct {
-		struct vhost_memory head;
+		uint32_t n_regions, padding;
 		struct vhost_memory_region regions[REGIONS_MAX];
-	} table = { .head.nregions = (uint32_t)n };
+	} table = { .n_regions = (uint32_t)n };
 
 	if (n > REGIONS_MAX)
 		return nd_error_set(err, ND_ERR_INTERNAL, "guest memory has %zu regions", n);

@@ -36,6 +36,8 @@ struct virtio_ops {
 	/* Stop at once: after this no queue is touched. True when nothing is under way any more that
 	 * touches the guest's memory; otherwise virtio_reset_done() follows. */
 	bool (*reset)(void *self);
+	/* Waits until nothing is under way after a reset, for a guest whose memory goes; or NULL. */
+	void (*drain)(void *self);
 	/* The queue's interrupt goes elsewhere now (v->queues[queue].call_fd); or NULL. */
 	void (*call_moved)(void *self, unsigned queue);
 };

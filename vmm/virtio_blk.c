@@ -28,6 +28,7 @@ struct slot {
 	struct iovec iov[BLK_IOV_MAX];
 	struct slot *next_free;
 	uint8_t *status;		/* in the guest's memory */
+	uint64_t bytes;			/* of data, for the count */
 	uint32_t in_bytes;		/* what the guest gets back, the status included */
 	uint16_t head;
 };
@@ -42,11 +43,17 @@ struct virtio_blk {
 	int fd;
 	bool read_only, discard;
 	uint64_t sectors;
+	struct blk_counters counters;
 	char serial[SERIAL_BYTES];	/* not terminated when it is full */
 	struct slot *free_slots;
 	unsigned n_busy;
 	struct slot slots[QUEUE_SIZE];
 };
+
+struct blk_counters virtio_blk_count(const struct virtio_blk *b)
+{
+	return b->counters;
+}
 
 struct virtio_device *virtio_blk_device(struct virtio_blk *b)
 {
@@ -75,10 +82,26 @@ static void slot_finish(struct virtio_blk *b, struct slot *s, uint8_t status)
 	slot_put(b, s);
 }
 
+static void count(struct blk_counters *c, const struct slot *s)
+{
+	if (s->rq.result < 0) {
+		c->errors++;
+	} else if (s->rq.op == BLK_READ) {
+		c->rd_requests++;
+		c->rd_bytes += s->bytes;
+	} else if (s->rq.op == BLK_FLUSH) {
+		c->flushes++;
+	} else {
+		c->wr_requests++;
+		c->wr_bytes += s->bytes;
+	}
+}
+
 static void request_done(void *ctx, struct blk_request *rq)
 {
 	struct slot *s = (struct slot *)((uint8_t *)rq - offsetof(struct slot, rq));
 
+	count(&((struct virtio_blk *)ctx)->counters, s);
 	slot_finish(ctx, s, rq->result < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
 }
 
@@ -96,7 +119,7 @@ static int begin(struct virtio_blk *b, struct slot *s, enum blk_op op, uint64_t 
 {
 	s->rq.op = op;
 	s->rq.offset = sector * SECTOR;
-	s->rq.bytes = bytes;
+	s->rq.bytes = s->bytes = bytes;
 	blk_io_add(b->io, &s->rq);
 	return BEGUN;
 }
@@ -260,6 +283,21 @@ static bool blk_reset(void *self)
 	return !b->n_busy;
 }
 
+/* The kernel still writes to the guest's memory and reads our slots. */
+static void blk_drain(void *self)
+{
+	struct virtio_blk *b = self;
+
+	b->device.resetting = true;
+	while (b->n_busy) {
+		struct pollfd p = { .fd = blk_io_fd(b->io), .events = POLLIN };
+
+		(void)poll(&p, 1, -1);
+		blk_io_run(b->io, request_done, b);
+	}
+	virtio_reset_done(&b->device);
+}
+
 static void blk_config_read(void *self, unsigned offset, void *to, unsigned len)
 {
 	struct virtio_blk *b = self;
@@ -283,6 +321,7 @@ static const struct virtio_ops blk_ops = {
 	.start = blk_start,
 	.kick = blk_kick,
 	.reset = blk_reset,
+	.drain = blk_drain,
 };
 
 static int device_init(struct virtio_blk *b, struct nd_error *err)
@@ -354,23 +393,11 @@ int virtio_blk_new(const struct virtio_blk_spec *spec, const struct memory *memo
 	return 0;
 }
 
-/* The kernel still writes to the guest's memory and reads our slots. */
-static void wait_idle(struct virtio_blk *b)
-{
-	b->device.resetting = true;
-	while (b->n_busy) {
-		struct pollfd p = { .fd = blk_io_fd(b->io), .events = POLLIN };
-
-		(void)poll(&p, 1, -1);
-		blk_io_run(b->io, request_done, b);
-	}
-}
-
 void virtio_blk_free(struct virtio_blk *b)
 {
 	if (!b)
 		return;
-	wait_idle(b);
+	blk_drain(b);
 	loop_remove(b->device.loop, &b->watch);
 	if (b->device.n_queues)
 		virtio_fini(&b->device);

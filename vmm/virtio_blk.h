@@ -15,6 +15,11 @@ struct memory;
 struct virtio_blk;
 struct virtio_device;
 
+/* Requests that are done; wr: discarded and zeroed bytes, too. */
+struct blk_counters {
+	uint64_t rd_requests, rd_bytes, wr_requests, wr_bytes, flushes, errors;
+};
+
 struct virtio_blk_spec {
 	const char *name;		/* for the log, copied */
 	int fd;				/* taken */
@@ -30,6 +35,8 @@ int virtio_blk_new(const struct virtio_blk_spec *spec, const struct memory *memo
 /* Waits for requests that are under way. */
 void virtio_blk_free(struct virtio_blk *b);
 ND_DEFINE_AUTO(struct virtio_blk *, virtio_blk_free)
+
+struct blk_counters virtio_blk_count(const struct virtio_blk *b);
 
 /* For the transport. */
 struct virtio_device *virtio_blk_device(struct virtio_blk *b);

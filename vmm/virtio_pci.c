@@ -381,7 +381,12 @@ static void config_written(void *dev, unsigned offset, unsigned len)
 
 static void reset(void *dev)
 {
-	set_status(dev, 0);
+	struct virtio_pci *p = dev;
+
+	set_status(p, 0);
+	/* no driver is there that would look at the status until it is 0 */
+	if (p->device->resetting && p->device->ops->drain)
+		p->device->ops->drain(p->device->self);
 }
 
 static void ejected(void *dev)

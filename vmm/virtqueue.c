@@ -101,10 +101,11 @@ struct desc_anywhere {
 
 static struct vring_desc desc_copy(const struct vring_desc *table, uint32_t i)
 {
-	const struct desc_anywhere *d = (const void *)((const uint8_t *)table + i * sizeof(*table));
+	const volatile struct desc_anywhere *d = (const volatile void *)
+		((const uint8_t *)table + i * sizeof(*table));
 
-	return (struct vring_desc){ .addr = ONCE(d->addr), .len = ONCE(d->len),
-				    .flags = ONCE(d->flags), .next = ONCE(d->next) };
+	return (struct vring_desc){ .addr = d->addr, .len = d->len, .flags = d->flags,
+				    .next = d->next };
 }
 
 /* Follows an indirect descriptor into its table (2.7.5.3). */
