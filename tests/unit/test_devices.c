@@ -3,16 +3,13 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <linux/virtio_net.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "tests/unit/virtio_guest.h"
+#include "tests/unit/virtio_tap.h"
 #include "vmm/devices.h"
 
 static struct guest g;
@@ -54,17 +51,6 @@ static void teardown(void)
 	guest_fini(&g);
 }
 
-static int tap(const char *name)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
-	return fd;
-}
-
 static void nic_make(struct vmm_nic *n, const char *id, unsigned slot)
 {
 	vmm_nic_init(n);
@@ -73,7 +59,7 @@ static void nic_make(struct vmm_nic *n, const char *id, unsigned slot)
 	n->slot = (uint8_t)slot;
 	n->n_queue_pairs = 1;
 	n->link_up = true;
-	n->tap_fds[0] = tap(id);
+	n->tap_fds[0] = tap_new(id, false);
 }
 
 static void disk_make(struct vmm_disk *d, const char *id, unsigned slot)

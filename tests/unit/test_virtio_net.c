@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The network device: frames both ways over a socket that stands for the TAP, the control queue, link and
  * offloads; and once, where one may make one, over a real TAP. */
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/if_ether.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -19,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "tests/unit/virtio_guest.h"
+#include "tests/unit/virtio_tap.h"
 #include "vmm/net_filter.h"
 #include "vmm/net_port.h"
 #include "vmm/virtio_net.h"
@@ -717,36 +715,6 @@ END_TEST
 
 /* A real TAP */
 
-static int tap_new(const char *name, bool several)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-	if (several)
-		ifr.ifr_flags |= IFF_MULTI_QUEUE;
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
-	return fd;
-}
-
-static void tap_up(const char *name)
-{
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { 0 };
-	struct sockaddr_in *a = (struct sockaddr_in *)&ifr.ifr_addr;
-
-	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", name);
-	a->sin_family = AF_INET;
-	inet_pton(AF_INET, "10.9.8.1", &a->sin_addr);
-	ck_assert_int_eq(ioctl(s, SIOCSIFADDR, &ifr), 0);
-	inet_pton(AF_INET, "255.255.255.0", &a->sin_addr);
-	ck_assert_int_eq(ioctl(s, SIOCSIFNETMASK, &ifr), 0);
-	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
-	ck_assert_int_eq(ioctl(s, SIOCSIFFLAGS, &ifr), 0);
-	close(s);
-}
-
 static void plug_tap(unsigned n_pairs)
 {
 	struct virtio_net_spec spec = {
@@ -768,39 +736,19 @@ static void plug_tap(unsigned n_pairs)
 	guest_find(&g, SLOT);
 }
 
-static void send_arp(void)
-{
-	struct ether_arp arp = { .arp_hrd = htons(1), .arp_pro = htons(0x800), .arp_hln = 6,
-				 .arp_pln = 4, .arp_op = htons(1) };
-	uint8_t *f = drv_at(g.memory, TX_FRAME, 60);
-	struct drv_buffer b = { TX_FRAME, NET_HEADER_BYTES + 14 + sizeof(arp), false };
-
-	memcpy(arp.arp_sha, own, 6);
-	inet_pton(AF_INET, "10.9.8.2", arp.arp_spa);
-	inet_pton(AF_INET, "10.9.8.1", arp.arp_tpa);
-	memset(f, 0, NET_HEADER_BYTES);
-	memset(f + NET_HEADER_BYTES, 0xff, 6);
-	memcpy(f + NET_HEADER_BYTES + 6, own, 6);
-	f[NET_HEADER_BYTES + 12] = 8;
-	f[NET_HEADER_BYTES + 13] = 6;
-	memcpy(f + NET_HEADER_BYTES + 14, &arp, sizeof(arp));
-	drv_add(&g.queues[TX], &b, 1);
-	guest_kick(&g, TX);
-}
-
 /* The host's answer, among whatever else it says on a link that came up. */
 static bool arp_answered(void)
 {
+	struct drv_buffer b = { TX_FRAME, 0, false };
 	uint16_t head;
 	uint32_t len;
 
-	while (guest_wait(&g, RX, &head, &len)) {
-		const uint8_t *f = drv_at(g.memory, BUFFERS + head * 0x1000, len);
-
-		if (f[NET_HEADER_BYTES + 12] == 8 && f[NET_HEADER_BYTES + 13] == 6 &&
-		    memcmp(f + NET_HEADER_BYTES, own, 6) == 0)
-			return f[NET_HEADER_BYTES + 14 + 7] == 2;
-	}
+	b.len = (uint32_t)arp_request(drv_at(g.memory, TX_FRAME, 100), own);
+	drv_add(&g.queues[TX], &b, 1);
+	guest_kick(&g, TX);
+	while (guest_wait(&g, RX, &head, &len))
+		if (arp_is_answer(drv_at(g.memory, BUFFERS + head * 0x1000, len), len, own))
+			return true;
 	return false;
 }
 
@@ -813,7 +761,6 @@ START_TEST(host_answers_over_a_real_tap)
 		guest_drive(&g, ~0ull, 256);
 		put_buffers(RX, 256, 1500);
 		command(n_pairs > 1 ? 4 : 2, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "", 1);
-		send_arp();
 		ck_assert(arp_answered());
 		virtio_pci_free(pci);
 		virtio_net_free(net);
