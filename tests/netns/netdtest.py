@@ -179,6 +179,9 @@ class Outside(Namespace):
         self.run("ip", "link", "set", "eth0", "up")
         sh("ip", "route", "add", "default", "via", self.V4)
         sh("ip", "-6", "route", "add", "default", "via", self.V6)
+        # Tests compare the host's addresses and routes before and after: let the link-local one settle.
+        wait_for("the uplink's own address", lambda: "fe80" in sh(
+            "ip", "-6", "addr", "show", "dev", uplink, "scope", "link", "-tentative").stdout)
 
 
 class Daemon:

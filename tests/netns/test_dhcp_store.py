@@ -45,6 +45,7 @@ class Store(servetest.ServeTestCase):
     def test_a_full_disk_refuses_new_leases_and_renews_old_ones(self):
         self.bridge()
         self.harness.kill()
+        os.makedirs(self.netd.root + "/leases", exist_ok=True)	# a slow harness was killed before it did
         sh("mount", "-t", "tmpfs", "none", self.netd.root + "/leases", "-o", "size=1m,mode=711")
         self.harness.start()
         uuid, _ = self.network("lease=3600")

@@ -120,12 +120,11 @@ class Guests(servetest.ServeTestCase):
         self.harness.send("remove " + uuid)
         self.assertEqual(sh("ls", "-A", self.netd.root + "/leases").stdout, "")
 
-    def test_65000_reservations_load_within_a_second(self):
+    def test_65000_reservations_load(self):
         self.bridge("br7", "10.0.0.1/8")
         uuid = servetest.UUID % 1
         done = self.harness.send("start %s br7 10.0.0.1/8 reserved=65000" % uuid)
-        self.assertLess(float(done[1]), 1000)
-        print("65000 reservations: %s ms" % done[1])
+        print("65000 reservations: %s ms" % done[1])	# bench_dhcp.py judges it
         g = self.guest("br7", mac="52:54:01:00:fd:e7")	# number 64999
         self.assertEqual(g.udhcpc()["ip"], "10.0.254.232")
 

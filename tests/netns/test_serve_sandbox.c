@@ -445,8 +445,11 @@ START_TEST(a_server_that_was_taken_over_can_do_nothing_else)
 {
 	const struct attempt *a = &forbidden[_i];
 	int status = run(a);
+	/* A kernel without the 32-bit table answers its gate with a fault. */
+	bool no_gate = a->call == old_system_call_table && WIFSIGNALED(status) &&
+		       WTERMSIG(status) == SIGSEGV;
 
-	ck_assert_msg((WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) ||
+	ck_assert_msg(no_gate || (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) ||
 		      (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED),
 		      "%s was not refused: status %#x", a->name, status);
 }
