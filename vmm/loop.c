@@ -7,7 +7,6 @@
 #include "vmm/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -191,6 +190,11 @@ void loop_lock(struct loop *l)
 void loop_unlock(struct loop *l)
 {
 	pthread_mutex_unlock(&l->lock);
+}
+
+void loop_wait(struct loop *l, pthread_cond_t *c)
+{
+	pthread_cond_wait(c, &l->lock);
 }
 
 static void dispatch(struct loop *l, const struct epoll_event *e)

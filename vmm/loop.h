@@ -6,6 +6,7 @@
  * once and needs no locks of its own; what it must not do is block.
  */
 #pragma once
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -41,6 +42,9 @@ int loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
 void loop_lock(struct loop *l);
 void loop_unlock(struct loop *l);
+
+/* With the lock held: waits for c, giving the lock away meanwhile. */
+void loop_wait(struct loop *l, pthread_cond_t *c);
 
 /* Until loop_stop(), and may be run again then. Does not hold the lock when it returns. */
 void loop_run(struct loop *l);
