@@ -18,18 +18,26 @@ struct dns_quota {
 	uint64_t pressed_until_ms;
 	uint64_t tick, seed;
 	unsigned n_clients, allowed;	/* in this tick: seen so far; answers for each */
-	uint16_t used[4096];		/* by the address' hash, another one in each tick */
+	/* By two hashes of the address, others in each tick: a client exceeds its quota when both of its
+	 * places are full, so hardly anybody pays for those who share one with him. */
+	uint16_t used[2][4096];
 };
 
 /* A socket's queue, looked at after each batch of queries that came from it. */
 struct dns_queue {
 	uint64_t deep_since_ms;		/* 0: it is not */
 	uint64_t bytes;			/* what the kernel charges to it */
+	uint32_t lost;			/* packets for which there was no room, so far */
 };
 
-/* A queue that stays deep while it is worked on is a flood; one that is deep for once is a burst. */
+/* A queue that stays deep while it is worked on is a flood, and so is one that runs over; one that is
+ * deep for once is a burst. lost: the kernel's count of packets that this socket dropped, or 0 while
+ * others than those without room are in it. */
 void dns_quota_look(struct dns_quota *q, struct dns_queue *queue, uint64_t queued_bytes,
-		    uint64_t now_ms);
+		    uint32_t lost, uint64_t now_ms);
+
+/* So little that nobody needs to be dropped. */
+bool dns_queue_is_short(const struct dns_queue *queue);
 
 static inline bool dns_quota_pressed(const struct dns_quota *q, uint64_t now_ms)
 {

@@ -14,6 +14,7 @@
 #include "dns/loop.h"
 #include "dns/quota.h"
 #include "dns/random.h"
+#include "dns/sieve.h"
 #include "dns/tcp.h"
 #include "netd/base/log.h"
 
@@ -26,7 +27,9 @@ struct udp_socket {
 	struct dns_server *server;
 	struct udp_socket *next;
 	struct dns_queue queue;
+	int family;
 	bool no_segments;
+	bool sieved;		/* it has a filter, which drops packets, too */
 };
 
 struct dns_server {
@@ -40,6 +43,7 @@ struct dns_server {
 	struct udp_socket *udp;
 	struct dns_random random;
 	struct dns_quota quota;
+	struct dns_sieve sieve;
 	uint64_t now_ms;	/* of the present or last call */
 	struct dns_batch *batch;
 	uint8_t *scratch;	/* DNS_MESSAGE_MAX bytes: replies over TCP, late replies */
@@ -88,8 +92,11 @@ static void handle_datagram(struct udp_socket *u, struct dns_datagram *d, uint64
 		asker.address.v6 = d->from.v6;
 	}
 	s->counters.queries_udp++;
+	if (s->sieve.n)
+		dns_sieve_seen(&s->sieve, &asker.client);
 	if (!dns_quota_take(&s->quota, &u->queue, &asker.client, now_ms)) {
 		s->counters.dropped_share++;
+		dns_sieve_add(&s->sieve, &asker.client, now_ms);
 		d->len = 0;
 	} else if (d->cut) {
 		s->counters.malformed++;
@@ -108,7 +115,8 @@ static void queue_look(struct udp_socket *u, bool full, uint64_t now_ms)
 	if (full && getsockopt(u->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
 		return;		/* Linux before 4.12: no quota, then */
 	if (full || u->queue.bytes)
-		dns_quota_look(&u->server->quota, &u->queue, info[SK_MEMINFO_RMEM_ALLOC], now_ms);
+		dns_quota_look(&u->server->quota, &u->queue, info[SK_MEMINFO_RMEM_ALLOC],
+			       u->sieved ? 0 : info[SK_MEMINFO_DROPS], now_ms);
 }
 
 /* False when the socket had less than a whole batch. */
@@ -131,6 +139,32 @@ static void udp_ready(struct dns_watch *w, uint32_t events, uint64_t now_ms)
 	for (int i = 0; i < BATCHES_PER_ROUND; i++)
 		if (!batch_handle(u, now_ms))
 			return;
+}
+
+static bool is_queued(const struct dns_server *s)
+{
+	for (const struct udp_socket *u = s->udp; u; u = u->next)
+		if (!dns_queue_is_short(&u->queue))
+			return true;
+	return false;
+}
+
+/* Without the filter the quota is all there is: harmless. */
+static void sieve_apply(struct dns_server *s)
+{
+	struct sock_filter code[DNS_SIEVE_CODE_MAX];
+
+	for (struct udp_socket *u = s->udp; u; u = u->next) {
+		size_t n = dns_sieve_code(&s->sieve, u->family, code);
+		struct sock_fprog filter = { (unsigned short)n, code };
+
+		if (n)
+			u->sieved |= setsockopt(u->watch.fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+						sizeof(filter)) == 0;
+		else if (u->sieved)
+			u->sieved = setsockopt(u->watch.fd, SOL_SOCKET, SO_DETACH_FILTER, &n,
+					       sizeof(n)) < 0;
+	}
 }
 
 /* So that questions are never sent to ourselves. */
@@ -157,6 +191,7 @@ static int own_address_add(struct dns_server *s, int fd)
 int dns_server_add_udp(struct dns_server *s, int fd, struct nd_error *err)
 {
 	struct udp_socket *u = calloc(1, sizeof(*u));
+	socklen_t len = sizeof(u->family);
 	int r;
 
 	if (!u) {
@@ -167,6 +202,8 @@ int dns_server_add_udp(struct dns_server *s, int fd, struct nd_error *err)
 	u->watch.ready = udp_ready;
 	u->server = s;
 	r = own_address_add(s, fd);
+	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &u->family, &len) < 0)
+		r = -errno;
 	if (r == 0)
 		r = dns_loop_add(&s->loop, &u->watch, EPOLLIN);
 	if (r < 0) {
@@ -346,9 +383,12 @@ void dns_server_lease_remove(struct dns_server *s, const struct nd_ip *ip)
 int dns_server_timeout_ms(const struct dns_server *s, uint64_t now_ms)
 {
 	uint64_t next = dns_forwarder_next_ms(s->forwarder), tcp = dns_tcp_next_ms(s->tcp);
+	uint64_t sieve = dns_sieve_next_ms(&s->sieve);
 
 	if (tcp < next)
 		next = tcp;
+	if (sieve < next)
+		next = sieve;
 	if (next == DNS_NEVER)
 		return -1;
 	return next <= now_ms ? 0 : (int)(next - now_ms);
@@ -366,6 +406,8 @@ void dns_server_event(struct dns_server *s, const struct epoll_event *ev, uint64
 void dns_server_turn(struct dns_server *s, uint64_t now_ms)
 {
 	s->now_ms = now_ms;
+	if (dns_sieve_turn(&s->sieve, is_queued(s), now_ms))
+		sieve_apply(s);
 	dns_forwarder_run(s->forwarder, now_ms);
 	dns_tcp_expire(s->tcp, now_ms);
 	dns_loop_bury(&s->loop);

@@ -20,7 +20,9 @@
 /* Replies to forged addresses count until the kernel has given up looking for their owners: so many
  * neighbours as its table holds, times the bridge's unres_qlen_bytes (see compile). */
 #define UDP_SEND_BYTES (8 * 1024 * 1024)
-#define UDP_BUFFER_BYTES (4 * 1024 * 1024)	/* what a flood sends while others have the CPU */
+/* What a flood sends while others have the CPU; the kernel doubles it: 5,000 queries. More would only
+ * be more to work off before anybody else has his turn: floods are thinned out (dns/sieve.h). */
+#define UDP_BUFFER_BYTES (2 * 1024 * 1024)
 #define TCP_BACKLOG 32
 
 /* UDP over IPv4 to port 67, first fragment, for this host or for all. */

@@ -86,6 +86,16 @@ static void allow_plain_calls(scmp_filter_ctx ctx)
 		allow(ctx, calls[i]);
 }
 
+/* Never on the packet socket, whose filter is netd's. */
+static void allow_option(scmp_filter_ctx ctx, unsigned level, unsigned name)
+{
+	for (unsigned bit = FD_FREE_BITS; bit < FD_LIMIT_BITS; bit++)
+		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 3,
+			SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << bit, 1u << bit),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, level),
+			SCMP_A2(SCMP_CMP_MASKED_EQ, INT_MASK, name)), "setsockopt");
+}
+
 static void allow_sockets(scmp_filter_ctx ctx)
 {
 	static const int families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_DGRAM, SOCK_STREAM };
@@ -97,11 +107,10 @@ static void allow_sockets(scmp_filter_ctx ctx)
 				SCMP_A0(SCMP_CMP_MASKED_EQ, INT_MASK, families[f]),
 				SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK & ~flags, types[t]),
 				SCMP_A2(SCMP_CMP_MASKED_EQ, INT_MASK, 0)), "socket");
-	for (unsigned bit = FD_FREE_BITS; bit < FD_LIMIT_BITS; bit++)
-		check(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 3,
-			SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << bit, 1u << bit),
-			SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, IPPROTO_TCP),
-			SCMP_A2(SCMP_CMP_MASKED_EQ, INT_MASK, TCP_NODELAY)), "setsockopt");
+	allow_option(ctx, IPPROTO_TCP, TCP_NODELAY);
+	/* DNS under a flood: classic BPF, which anybody may attach to sockets of his own. */
+	allow_option(ctx, SOL_SOCKET, SO_ATTACH_FILTER);
+	allow_option(ctx, SOL_SOCKET, SO_DETACH_FILTER);
 }
 
 /* An address can sit inside the msghdr of sendmsg, where no filter sees it: so sendmsg is not for

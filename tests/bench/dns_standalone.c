@@ -85,7 +85,7 @@ static void listen_on(struct dns_server *s, const char *address, int port)
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	static const int one = 1, buffer_bytes = 4 * 1024 * 1024;
+	static const int one = 1, buffer_bytes = 2 * 1024 * 1024;
 
 	/* As netd gives them to its servers; without root the system's limit applies. */
 	(void)setsockopt(udp, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof(buffer_bytes));

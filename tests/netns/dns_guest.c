@@ -3,8 +3,10 @@
  *
  *	dns_guest flood SERVER SECONDS local|names|any|loops|garbage|forged|tcp
  *		queries as fast as they go out, replies unread; prints how many
- *	dns_guest probe SERVER NAME SECONDS
- *		a query every 20 ms; prints "asked N lost N p50_us N p99_us N max_us N"
+ *	dns_guest probe SERVER NAME SECONDS ECHO_PORT
+ *		a query every 20 ms, and between them one to an echo at another port of the same address,
+ *		which is not flooded: what machine and path cost at that moment. Prints
+ *		"asked N lost N p50_us N p90_us N p99_us N max_us N", and the same of the echo
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,9 +44,9 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-static struct sockaddr_in server_at(const char *address)
+static struct sockaddr_in server_at(const char *address, int port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53) };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 
 	if (inet_pton(AF_INET, address, &at.sin_addr) != 1)
 		fail(address);
@@ -182,7 +184,7 @@ static unsigned flood_tcp(const struct sockaddr_in *to, uint64_t end_us)
 static int flood(const char *address, double seconds, const char *kind)
 {
 	uint64_t end_us = now_us() + (uint64_t)(seconds * 1e6);
-	struct sockaddr_in to = server_at(address);
+	struct sockaddr_in to = server_at(address, 53);
 
 	printf("sent %u\n", nd_streq(kind, "tcp") ? flood_tcp(&to, end_us) :
 						    flood_udp(&to, kind, end_us));
@@ -192,19 +194,46 @@ static int flood(const char *address, double seconds, const char *kind)
 /* --- probe --- */
 
 struct probe {
+	int fd;
+	bool echo;
+	uint64_t next_us;
 	uint64_t sent_us[PROBES_MAX];	/* by id; 0: answered or not sent */
 	unsigned took_us[PROBES_MAX];
 	unsigned asked, answered;
 };
 
-static void probe_read(struct probe *p, int fd)
+static void probe_open(struct probe *p, const char *address, int port, uint64_t first_us)
+{
+	struct sockaddr_in to = server_at(address, port);
+
+	p->fd = socket(AF_INET, SOCK_DGRAM, 0);
+	p->echo = port != 53;
+	p->next_us = first_us;
+	if (p->fd < 0 || connect(p->fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		fail("socket");
+}
+
+static void probe_ask(struct probe *p, const char *name)
+{
+	uint8_t packet[300];
+	struct wr w = wr_init(packet, sizeof(packet));
+
+	if (p->asked == PROBES_MAX)
+		return;
+	put_query(&w, (uint16_t)p->asked, name, 1);
+	p->sent_us[p->asked++] = now_us();
+	(void)!send(p->fd, packet, wr_len(&w), 0);	/* unsent is lost */
+	p->next_us += PROBE_US;
+}
+
+static void probe_read(struct probe *p)
 {
 	uint8_t reply[1500];
 	ssize_t n;
 
-	while ((n = recv(fd, reply, sizeof(reply), MSG_DONTWAIT)) >= 12) {
+	while ((n = recv(p->fd, reply, sizeof(reply), MSG_DONTWAIT)) >= 12) {
 		unsigned id = (unsigned)reply[0] << 8 | reply[1];
-		bool good = (reply[3] & 15) == 0 && reply[7] == 1;
+		bool good = p->echo || ((reply[3] & 15) == 0 && reply[7] == 1);
 
 		if (!good || !p->sent_us[id] || now_us() - p->sent_us[id] > LOST_US)
 			continue;
@@ -219,37 +248,39 @@ static int by_size(const void *a, const void *b)
 	       (*(const unsigned *)a < *(const unsigned *)b);
 }
 
-static int probe(const char *address, const char *name, double seconds)
+static unsigned percentile(const struct probe *p, unsigned percent)
 {
-	static struct probe p;
-	struct sockaddr_in to = server_at(address);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	uint64_t start_us = now_us(), end_us = start_us + (uint64_t)(seconds * 1e6);
-	uint64_t next_us = start_us;
+	return p->answered ? p->took_us[(p->answered - 1) * percent / 100] : 0;
+}
 
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		fail("socket");
+static void probe_print(struct probe *p, const char *prefix)
+{
+	qsort(p->took_us, p->answered, sizeof(p->took_us[0]), by_size);
+	printf("%sasked %u %slost %u %sp50_us %u %sp90_us %u %sp99_us %u %smax_us %u\n", prefix,
+	       p->asked, prefix, p->asked - p->answered, prefix, percentile(p, 50), prefix,
+	       percentile(p, 90), prefix, percentile(p, 99), prefix, percentile(p, 100));
+}
+
+static int probe(const char *address, const char *name, double seconds, int echo_port)
+{
+	static struct probe probes[2];
+	uint64_t start_us = now_us(), end_us = start_us + (uint64_t)(seconds * 1e6);
+
+	probe_open(&probes[0], address, 53, start_us);
+	probe_open(&probes[1], address, echo_port, start_us + PROBE_US / 2);
 	while (now_us() < end_us + LOST_US) {
-		struct pollfd pfd = { fd, POLLIN, 0 };
+		struct pollfd pfd[2] = { { probes[0].fd, POLLIN, 0 }, { probes[1].fd, POLLIN, 0 } };
 		uint64_t now = now_us();
 
-		if (now >= next_us && now < end_us && p.asked < PROBES_MAX) {
-			uint8_t packet[300];
-			struct wr w = wr_init(packet, sizeof(packet));
-
-			put_query(&w, (uint16_t)p.asked, name, 1);
-			p.sent_us[p.asked++] = now;
-			(void)!send(fd, packet, wr_len(&w), 0);	/* unsent is lost */
-			next_us += PROBE_US;
-		}
-		poll(&pfd, 1, 2);
-		probe_read(&p, fd);
+		for (int i = 0; i < 2; i++)
+			if (now >= probes[i].next_us && now < end_us)
+				probe_ask(&probes[i], name);
+		poll(pfd, 2, 2);
+		for (int i = 0; i < 2; i++)
+			probe_read(&probes[i]);
 	}
-	qsort(p.took_us, p.answered, sizeof(p.took_us[0]), by_size);
-	printf("asked %u lost %u p50_us %u p99_us %u max_us %u\n", p.asked, p.asked - p.answered,
-	       p.answered ? p.took_us[p.answered / 2] : 0,
-	       p.answered ? p.took_us[p.answered * 99 / 100] : 0,
-	       p.answered ? p.took_us[p.answered - 1] : 0);
+	probe_print(&probes[0], "");
+	probe_print(&probes[1], "echo_");
 	return 0;
 }
 
@@ -257,8 +288,9 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && nd_streq(argv[1], "flood"))
 		return flood(argv[2], atof(argv[3]), argv[4]);
-	if (argc == 5 && nd_streq(argv[1], "probe"))
-		return probe(argv[2], argv[3], atof(argv[4]));
-	fprintf(stderr, "usage: dns_guest flood SERVER SECONDS KIND | probe SERVER NAME SECONDS\n");
+	if (argc == 6 && nd_streq(argv[1], "probe"))
+		return probe(argv[2], argv[3], atof(argv[4]), atoi(argv[5]));
+	fprintf(stderr, "usage: dns_guest flood SERVER SECONDS KIND | "
+		"probe SERVER NAME SECONDS ECHO_PORT\n");
 	return 2;
 }
