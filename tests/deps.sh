@@ -10,7 +10,7 @@ deps_test="clang libclang-rt-14-dev libxml2-utils iproute2 nftables iptables bus
 	isc-dhcp-client bind9-dnsutils iputils-ping iputils-arping iperf3 libvirt-clients python3 python3-libvirt
 	libsys-virt-perl jing tcpdump conntrack ethtool valgrind man-db procps psmisc universal-ctags"
 deps_peers="libvirt-daemon-system libvirt-daemon-driver-qemu ruby-libvirt ruby golang-go
-	golang-github-digitalocean-go-libvirt-dev ansible python3-lxml libvirt-dbus dbus python3-gi dnsmasq-base virt-manager xvfb xdotool"
+	golang-github-digitalocean-go-libvirt-dev ansible python3-lxml libvirt-dbus dbus python3-gi dnsmasq-base virt-manager xvfb xdotool polkitd"
 deps_bench="dnsmasq-base kea-dhcp4-server kea-admin dnsperf libvirt-daemon-system"
 
 # Installs the packages of the named groups that are missing; quiet unless it fails.

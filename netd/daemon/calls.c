@@ -12,6 +12,7 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ connect_methods, n_connect_methods },
 		{ network_methods, n_network_methods },
 		{ port_methods, n_port_methods },
+		{ node_methods, n_node_methods },
 		{ domain_methods, n_domain_methods },
 		{ missing_methods, n_missing_methods },
 	};

@@ -9,7 +9,7 @@
 /* VIR_FROM_*: the domains of errors (libvirt's numbers). */
 enum { FROM_NONE = 0, FROM_XML = 5, FROM_RPC = 7, FROM_STORAGE = 18, FROM_NETWORK = 19, FROM_DOMAIN = 20,
        FROM_NODEDEV = 22, FROM_INTERFACE = 26, FROM_SECRET = 30, FROM_NWFILTER = 33,
-       FROM_DOMAIN_SNAPSHOT = 35, FROM_IDENTITY = 53, FROM_DOMAIN_CHECKPOINT = 69 };
+       FROM_DOMAIN_SNAPSHOT = 35, FROM_IDENTITY = 53, FROM_ACCESS = 55, FROM_POLKIT = 60, FROM_DOMAIN_CHECKPOINT = 69 };
 
 /* Both programs with all their methods, for rpc_server_options; calls_free() frees them. */
 struct calls {
@@ -23,9 +23,9 @@ void calls_fini(struct calls *c);
 
 /* The tables that make up program "remote", one per file. */
 extern const struct rpc_method connect_methods[], network_methods[], port_methods[],
-	missing_methods[], netd_methods[];
+	missing_methods[], netd_methods[], node_methods[];
 extern const size_t n_connect_methods, n_network_methods, n_port_methods, n_missing_methods,
-	n_netd_methods;
+	n_netd_methods, n_node_methods;
 
 /* A row without arguments, without result, with both */
 #define CALL(number, api_, flags_, args_type, ret_type, handler) \

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* calls_connect.c -- what clients ask about the connection and the host */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "netd/base/str.h"
+#include "netd/daemon/access.h"
 #include "netd/daemon/calls.h"
 
 /* The libvirt whose protocol we speak: clients compare it with what they need. */
@@ -21,9 +22,15 @@ static int auth_list(struct rpc_call *call, void *args, void *ret, struct nd_err
 	r->types.types_val = calloc(1, sizeof(*r->types.types_val));
 	if (!r->types.types_val)
 		return nd_error_nomem(err);
-	r->types.types_val[0] = LV_AUTH_NONE;
+	r->types.types_val[0] = rpc_session_is_authenticated(rpc_call_session(call)) ? LV_AUTH_NONE :
+										LV_AUTH_POLKIT;
 	r->types.types_len = 1;
 	return RPC_DONE;
+}
+
+static int auth_polkit(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	return access_authenticate(call_netd(call), call, err);
 }
 
 /* Scheme "network", "netd" or "qemu" (or none at all) with path /system, or no path. "qemu" is what
@@ -140,36 +147,6 @@ static int close_callback(struct rpc_call *call, void *args, void *ret, struct n
 	return RPC_DONE;
 }
 
-static int node_get_info(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
-{
-	lv_node_get_info_ret *r = ret;
-	struct sysinfo info;
-	struct utsname uts;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (sysinfo(&info) < 0 || uname(&uts) < 0)
-		return nd_error_sys(err, errno, "cannot read about the host");
-	for (size_t i = 0; i < sizeof(r->model) - 1 && uts.machine[i]; i++)
-		r->model[i] = uts.machine[i];
-	r->memory_kib = (uint64_t)info.totalram * info.mem_unit / 1024;
-	r->cpus = (int)cpus;
-	r->nodes = 1;
-	r->sockets = 1;
-	r->cores = (int)cpus;
-	r->threads = 1;
-	return RPC_DONE;
-}
-
-static int node_get_free_memory(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
-{
-	struct sysinfo info;
-
-	if (sysinfo(&info) < 0)
-		return nd_error_sys(err, errno, "cannot read about the host");
-	((lv_u64_ret *)ret)->value = (uint64_t)info.freeram * info.mem_unit;
-	return RPC_DONE;
-}
-
 static int connect_get_capabilities(struct rpc_call *call, void *args, void *ret,
 				    struct nd_error *err)
 {
@@ -184,16 +161,22 @@ static int connect_get_capabilities(struct rpc_call *call, void *args, void *ret
 	return ((lv_str_ret *)ret)->value ? RPC_DONE : nd_error_nomem(err);
 }
 
-static int connect_get_sysinfo(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+/* What is said of an identity that access does not depend on is checked and not kept. */
+static void identity_put(struct access_identity *who, const lv_param *p)
 {
-	int r = call_flags(((lv_flags_args *)args)->flags, 0, "virConnectGetSysinfo", err);
-
-	return r < 0 ? r : wire_str(&((lv_str_ret *)ret)->value, "<sysinfo type='smbios'>\n</sysinfo>\n",
-				    err);
+	if (nd_streq(p->field, "unix-user-id"))
+		who->uid = (uid_t)p->value.lv_param_value_u.ul;
+	else if (nd_streq(p->field, "unix-group-id"))
+		who->gid = (gid_t)p->value.lv_param_value_u.ul;
+	else if (nd_streq(p->field, "process-id"))
+		who->pid = (pid_t)p->value.lv_param_value_u.l;
+	else if (nd_streq(p->field, "process-time"))
+		who->start_time = p->value.lv_param_value_u.ul;
+	else if (nd_streq(p->field, "user-name"))
+		snprintf(who->user, sizeof(who->user), "%s", p->value.lv_param_value_u.s);
 }
 
-/* Another daemon says for whom it speaks. Access is judged by the peer's own credentials, so
- * there is nothing to keep; only root's daemons may say it. */
+/* Another daemon says for whom it speaks. */
 static int connect_set_identity(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
 	static const struct { const char *name; int type; } keys[] = {
@@ -204,11 +187,10 @@ static int connect_set_identity(struct rpc_call *call, void *args, void *ret, st
 		{ "selinux-context", LV_PARAM_STRING }, { "system.token", LV_PARAM_STRING },
 	};
 	const lv_connect_set_identity_args *a = args;
-	uid_t uid = rpc_session_uid(rpc_call_session(call));
+	struct access_identity who = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	int r = call_flags(a->flags, 0, "virConnectSetIdentity", err);
 
-	if (uid != 0 && uid != geteuid())
-		return nd_error_set(err, ND_ERR_OPERATION_DENIED, "only root may set an identity");
-	for (unsigned i = 0; i < a->params.params_len; i++) {
+	for (unsigned i = 0; i < a->params.params_len && r == 0; i++) {
 		const lv_param *p = &a->params.params_val[i];
 		size_t k = 0;
 
@@ -220,8 +202,9 @@ static int connect_set_identity(struct rpc_call *call, void *args, void *ret, st
 		if (p->value.type != keys[k].type)
 			return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid type for parameter '%s'",
 					    p->field);
+		identity_put(&who, p);
 	}
-	return RPC_DONE;
+	return r < 0 ? r : access_set_identity(call_netd(call), rpc_call_session(call), &who, err);
 }
 
 #define RO RPC_READ_ONLY
@@ -233,7 +216,6 @@ const struct rpc_method connect_methods[] = {
 	CALL_RET(LV_PROC_CONNECT_GET_TYPE, "virConnectGetType", RO, lv_str_ret, connect_get_type),
 	CALL_RET(LV_PROC_CONNECT_GET_VERSION, "virConnectGetVersion", RO, lv_u64_ret,
 		 connect_get_version),
-	CALL_RET(LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RO, lv_node_get_info_ret, node_get_info),
 	CALL_RET(LV_PROC_CONNECT_GET_CAPABILITIES, "virConnectGetCapabilities", RO, lv_str_ret,
 		 connect_get_capabilities),
 	CALL_RET(LV_PROC_CONNECT_GET_HOSTNAME, "virConnectGetHostname", RO, lv_str_ret,
@@ -242,14 +224,11 @@ const struct rpc_method connect_methods[] = {
 	     lv_connect_supports_feature_args, lv_int_ret, connect_supports_feature),
 	CALL_RET(LV_PROC_AUTH_LIST, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, lv_auth_list_ret,
 		 auth_list),
-	CALL_RET(LV_PROC_NODE_GET_FREE_MEMORY, "virNodeGetFreeMemory", RO, lv_u64_ret,
-		 node_get_free_memory),
+	CALL_RET(LV_PROC_AUTH_POLKIT, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, lv_int_ret, auth_polkit),
 	CALL_RET(LV_PROC_CONNECT_GET_URI, "virConnectGetURI", RO, lv_str_ret, connect_get_uri),
 	CALL_RET(LV_PROC_CONNECT_IS_SECURE, "virConnectIsSecure", RO, lv_int_ret, connect_is_secure),
 	CALL_RET(LV_PROC_CONNECT_GET_LIB_VERSION, "virConnectGetLibVersion", RO, lv_u64_ret,
 		 connect_get_lib_version),
-	CALL(LV_PROC_CONNECT_GET_SYSINFO, "virConnectGetSysinfo", RO, lv_flags_args, lv_str_ret,
-	     connect_get_sysinfo),
 	CALL_NONE(LV_PROC_CONNECT_REGISTER_CLOSE_CALLBACK, "virConnectRegisterCloseCallback", RO,
 		  close_callback),
 	CALL_NONE(LV_PROC_CONNECT_UNREGISTER_CLOSE_CALLBACK, "virConnectUnregisterCloseCallback", RO,

@@ -8,7 +8,6 @@
 #define MISSING(number, api_, domain_) { .proc = number, .api = api_, .domain = domain_ }
 
 const struct rpc_method missing_methods[] = {
-	MISSING(5, "virConnectGetMaxVcpus", FROM_DOMAIN),
 	MISSING(8, "virDomainAttachDevice", FROM_DOMAIN),
 	MISSING(9, "virDomainCreate", FROM_DOMAIN),
 	MISSING(10, "virDomainCreateXML", FROM_DOMAIN),
@@ -81,7 +80,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(118, "virNodeDeviceDettach", FROM_NODEDEV),
 	MISSING(119, "virNodeDeviceReAttach", FROM_NODEDEV),
 	MISSING(120, "virNodeDeviceReset", FROM_NODEDEV),
-	MISSING(122, "virNodeGetSecurityModel", FROM_DOMAIN),
 	MISSING(123, "virNodeDeviceCreateXML", FROM_NODEDEV),
 	MISSING(124, "virNodeDeviceDestroy", FROM_NODEDEV),
 	MISSING(125, "virStorageVolCreateXMLFrom", FROM_STORAGE),
@@ -222,7 +220,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(288, "virNodeSetMemoryParameters", FROM_DOMAIN),
 	MISSING(289, "virNodeGetMemoryParameters", FROM_DOMAIN),
 	MISSING(290, "virDomainBlockCommit", FROM_DOMAIN),
-	MISSING(293, "virNodeGetCPUMap", FROM_DOMAIN),
 	MISSING(294, "virDomainFSTrim", FROM_DOMAIN),
 	MISSING(295, "virDomainSendProcessSignal", FROM_DOMAIN),
 	MISSING(296, "virDomainOpenChannel", FROM_DOMAIN),

@@ -13,7 +13,7 @@
 #include "netd/base/str.h"
 #include "netd/daemon/file.h"
 
-enum key_kind { KEY_TEXT, KEY_BOOL, KEY_UINT, KEY_LEVEL };
+enum key_kind { KEY_TEXT, KEY_BOOL, KEY_UINT, KEY_LEVEL, KEY_ACCESS };
 
 struct key {
 	const char *name;
@@ -26,6 +26,8 @@ struct key {
 
 static const struct key keys[] = {
 	{ "group", KEY_TEXT, AT(group) },
+	{ "access", KEY_ACCESS, AT(access_polkit) },
+	{ "polkit_prefix", KEY_TEXT, AT(polkit_prefix) },
 	{ "socket", KEY_TEXT, AT(socket) },
 	{ "socket_ro", KEY_TEXT, AT(socket_ro) },
 	{ "libvirt_sockets", KEY_BOOL, AT(libvirt_sockets) },
@@ -39,6 +41,7 @@ static const struct key keys[] = {
 	{ "max_clients", KEY_UINT, AT(max_clients), 1, 100000 },
 	{ "max_unauthenticated", KEY_UINT, AT(max_unauthenticated), 1, 100000 },
 	{ "max_calls_per_client", KEY_UINT, AT(max_calls_per_client), 1, 1000 },
+	{ "max_message_kib", KEY_UINT, AT(max_message_kib), 16, 32768 },
 	{ "auth_timeout_s", KEY_UINT, AT(auth_timeout_s), 1, 3600 },
 };
 
@@ -65,6 +68,7 @@ int netd_config_init(struct netd_config *c, const char *root, struct nd_error *e
 {
 	*c = (struct netd_config){
 		.group = strdup("netd"),
+		.polkit_prefix = strdup("org.netd"),
 		.serve_uid_base = uid_base(root),
 		.serve_uid_count = UID_COUNT,
 		.log_level = LOG_INFO,
@@ -74,14 +78,16 @@ int netd_config_init(struct netd_config *c, const char *root, struct nd_error *e
 		.max_clients = 5000,
 		.max_unauthenticated = 100,
 		.max_calls_per_client = 16,
+		.max_message_kib = 32768,
 		.auth_timeout_s = 30,
 	};
-	return c->group ? 0 : nd_error_nomem(err);
+	return c->group && c->polkit_prefix ? 0 : nd_error_nomem(err);
 }
 
 void netd_config_fini(struct netd_config *c)
 {
 	free(c->group);
+	free(c->polkit_prefix);
 	free(c->socket);
 	free(c->socket_ro);
 }
@@ -138,6 +144,12 @@ static int set_key(struct netd_config *c, const struct key *k, const char *value
 					    "%s '%s' is not a number from %llu to %llu", k->name, value,
 					    (unsigned long long)k->min, (unsigned long long)k->max);
 		*(unsigned *)at = (unsigned)number;
+		return 0;
+	case KEY_ACCESS:
+		*(bool *)at = nd_streq(value, "polkit");
+		if (!*(bool *)at && !nd_streq(value, "group"))
+			return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
+					    "access '%s' is neither group nor polkit", value);
 		return 0;
 	case KEY_LEVEL:
 		return set_level(at, value, err);

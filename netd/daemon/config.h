@@ -9,6 +9,8 @@
 
 struct netd_config {
 	char *group;			/* who may use the read-write socket; "": root only */
+	bool access_polkit;		/* polkit decides instead of the group */
+	char *polkit_prefix;		/* of its actions' names: "org.netd" */
 	char *socket, *socket_ro;	/* NULL: the default places */
 	bool libvirt_sockets;		/* listen where virtnetworkd does as well */
 	bool libvirt_takeover;		/* what libvirt's networks left is taken over at start */
@@ -18,7 +20,7 @@ struct netd_config {
 	bool persist_nft;
 	bool repair;
 	bool autostart;
-	unsigned max_clients, max_unauthenticated, max_calls_per_client;
+	unsigned max_clients, max_unauthenticated, max_calls_per_client, max_message_kib;
 	unsigned auth_timeout_s;
 };
 

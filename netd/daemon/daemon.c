@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "netd/base/log.h"
+#include "netd/daemon/access.h"
 #include "netd/daemon/calls.h"
 #include "netd/daemon/drift.h"
 #include "netd/daemon/foreign.h"
@@ -23,6 +24,7 @@ static void on_session_closed(void *context, struct rpc_session *session)
 	struct netd *d = context;
 
 	events_session_closed(d->events, session);
+	access_session_closed(d, session);
 }
 
 static void on_server_died(void *arg, const struct nd_uuid *uuid, const char *why)
@@ -47,9 +49,11 @@ static int new_rpc(struct netd *d, struct nd_error *err)
 {
 	struct rpc_server_options opt = {
 		.event = d->event, .context = d, .session_closed = on_session_closed,
+		.needs_auth = access_needs_auth, .authorize = access_authorize,
 		.max_sessions = d->config.max_clients,
 		.max_unauthenticated = d->config.max_unauthenticated,
 		.max_calls_per_session = d->config.max_calls_per_client,
+		.max_message_bytes = d->config.max_message_kib * 1024,
 		.auth_timeout_s = d->config.auth_timeout_s,
 	};
 	int r;
@@ -57,7 +61,9 @@ static int new_rpc(struct netd *d, struct nd_error *err)
 	d->calls = calloc(1, sizeof(*d->calls));
 	if (!d->calls)
 		return nd_error_nomem(err);
-	r = calls_init(d->calls, err);
+	r = access_new(d, &d->access, err);
+	if (r == 0)
+		r = calls_init(d->calls, err);
 	if (r < 0)
 		return r;
 	opt.programs = d->calls->programs;
@@ -163,6 +169,7 @@ void daemon_free(struct netd *d)
 	if (d->rpc)
 		listen_end(d);
 	rpc_server_free(d->rpc);
+	access_free(d->access);
 	if (d->calls)
 		calls_fini(d->calls);
 	free(d->calls);

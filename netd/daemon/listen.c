@@ -136,10 +136,11 @@ static int passed(int n, char **names, const char *name)
 	return -1;
 }
 
-static int listen_place(struct netd *d, const struct place *place, int fd, gid_t group,
-			struct nd_error *err)
+static int listen_place(struct netd *d, const struct place *place, int fd, struct nd_error *err)
 {
-	gid_t gid = place->read_only ? (gid_t)-1 : group;
+	/* Where polkit decides, everybody may ask. */
+	bool open_to_all = place->read_only || d->config.access_polkit;
+	gid_t gid = open_to_all ? (gid_t)-1 : d->group;
 	int r = 0;
 
 	if (fd < 0 && !place->path)
@@ -147,7 +148,7 @@ static int listen_place(struct netd *d, const struct place *place, int fd, gid_t
 	if (fd < 0 && place->path == (place->read_only ? d->paths.libvirt_socket_ro : d->paths.libvirt_socket))
 		r = make_folder_of(place->path, err);
 	if (r == 0 && fd < 0)
-		r = open_socket(place->path, place->read_only ? 0666 : 0660, gid, &fd, err);
+		r = open_socket(place->path, open_to_all ? 0666 : 0660, gid, &fd, err);
 	return r < 0 ? r : rpc_server_listen(d->rpc, fd, place->read_only, gid, err);
 }
 
@@ -156,11 +157,11 @@ int listen_all(struct netd *d, struct nd_error *err)
 	struct place places[PLACES];
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names), r = 0;
-	gid_t group = socket_group(d);
 
+	d->group = socket_group(d);
 	list_places(d, places);
 	for (size_t i = 0; i < PLACES && r == 0; i++)
-		r = listen_place(d, &places[i], passed(n, names, places[i].unit), group, err);
+		r = listen_place(d, &places[i], passed(n, names, places[i].unit), err);
 	for (int i = 0; i < n && names; i++)
 		free(names[i]);
 	free(names);

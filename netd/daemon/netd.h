@@ -37,6 +37,8 @@ struct netd {
 	struct foreign *foreign;
 	struct takeover *takeover;	/* NULL: not asked for, or nothing is left */
 	struct calls *calls;
+	struct access *access;
+	gid_t group;			/* of those who may change networks; 0: root's alone */
 	bool own_sockets;		/* not passed by systemd */
 
 	/* used on the worker */

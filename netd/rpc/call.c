@@ -145,12 +145,34 @@ static bool access_check(struct rpc_call *c)
 	return true;
 }
 
+static void call_handle(struct rpc_call *c)
+{
+	struct nd_error err = { 0 };
+	int r = c->method->handle(c, c->args, c->ret, &err);
+
+	if (r == RPC_PENDING)
+		return;
+	if (r < 0)
+		rpc_call_fail(c, &err);
+	else
+		rpc_call_reply(c);
+}
+
+void rpc_call_go_on(struct rpc_call *c)
+{
+	if (c->session)
+		call_handle(c);
+	else
+		call_free(c);	/* nobody is there any more who asked for it */
+}
+
 static void call_run(struct rpc_session *s, const struct rpc_header *h,
 		     const struct rpc_method *m, const uint8_t *payload, size_t len)
 {
+	const struct rpc_server_options *opt = &s->server->opt;
 	struct nd_error err = { 0 };
 	struct rpc_call *c = call_new(s, h, m);
-	int r;
+	int r = 0;
 
 	if (!c) {
 		refuse(s, h, ND_ERR_SYSTEM, m->domain, "out of memory");
@@ -160,13 +182,12 @@ static void call_run(struct rpc_session *s, const struct rpc_header *h,
 		call_free(c);
 		return;
 	}
-	r = m->handle(c, c->args, c->ret, &err);
-	if (r == RPC_PENDING)
-		return;
+	if (opt->authorize && !(m->flags & RPC_BEFORE_OPEN))
+		r = opt->authorize(opt->context, c, m, c->args, &err);
 	if (r < 0)
 		rpc_call_fail(c, &err);
-	else
-		rpc_call_reply(c);
+	else if (r != RPC_PENDING)
+		call_handle(c);
 }
 
 /* A call of a peer that may not use this socket. */

@@ -382,6 +382,11 @@ void rpc_session_set_read_only(struct rpc_session *s)
 	s->read_only = true;
 }
 
+bool rpc_session_is_authenticated(const struct rpc_session *s)
+{
+	return s->authenticated;
+}
+
 void rpc_session_set_authenticated(struct rpc_session *s)
 {
 	s->authenticated = true;
@@ -425,6 +430,29 @@ gid_t rpc_session_gid(const struct rpc_session *s)
 pid_t rpc_session_pid(const struct rpc_session *s)
 {
 	return s->pid;
+}
+
+/* Linux 6.5; the C library's headers may be older. */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+int rpc_session_peer_pidfd(const struct rpc_session *s)
+{
+	int fd = -1;
+	socklen_t len = sizeof(fd);
+
+	return getsockopt(s->fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0 ? fd : -1;
+}
+
+void *rpc_session_data(const struct rpc_session *s)
+{
+	return s->data;
+}
+
+void rpc_session_set_data(struct rpc_session *s, void *data)
+{
+	s->data = data;
 }
 
 void rpc_session_send_event(struct rpc_session *s, uint32_t program, int32_t proc,

@@ -57,10 +57,16 @@ struct rpc_server_options {
 	size_t n_programs;
 	void *context;			/* for handlers: rpc_call_context() */
 	unsigned max_sessions, max_unauthenticated, max_calls_per_session;
+	uint32_t max_message_bytes;	/* of clients that may change things; 0: the protocol's limit */
 	uint32_t auth_timeout_s;
 	/* May be NULL. True: calls before rpc_session_set_authenticated() are refused, but for
 	 * those that RPC_BEFORE_AUTH marks. Asked once, when the peer's credentials are known. */
 	bool (*needs_auth)(void *context, struct rpc_session *s);
+	/* May be NULL. Judges each call that is decoded and that the session may make, but for those
+	 * of RPC_BEFORE_OPEN: 0, or RPC_PENDING and rpc_call_go_on() or rpc_call_fail() later, or a
+	 * negative errno with err set. */
+	int (*authorize)(void *context, struct rpc_call *call, const struct rpc_method *m, void *args,
+			 struct nd_error *err);
 	/* May be NULL. Called when a session has ended, so that its event registrations go: never
 	 * while another call into the server is on the stack. */
 	void (*session_closed)(void *context, struct rpc_session *s);
@@ -89,6 +95,8 @@ void *rpc_call_ret(struct rpc_call *c);
  * only. */
 void rpc_call_reply(struct rpc_call *c);
 void rpc_call_fail(struct rpc_call *c, const struct nd_error *err);
+/* A call that the server's authorize() kept: it is allowed, and its handler runs. */
+void rpc_call_go_on(struct rpc_call *c);
 /* A descriptor to pass with the reply (REPLY_WITH_FDS); taken, also on failure. At most 32, else
  * -E2BIG. */
 int rpc_call_add_fd(struct rpc_call *c, int fd);
@@ -96,6 +104,7 @@ int rpc_call_add_fd(struct rpc_call *c, int fd);
 bool rpc_session_read_only(const struct rpc_session *s);
 void rpc_session_set_read_only(struct rpc_session *s);
 void rpc_session_set_authenticated(struct rpc_session *s);
+bool rpc_session_is_authenticated(const struct rpc_session *s);
 bool rpc_session_is_open(const struct rpc_session *s);
 void rpc_session_set_open(struct rpc_session *s, bool open);
 /* Closes after the reply of the call in hand has been sent. */
@@ -105,6 +114,12 @@ void rpc_session_start_keepalive(struct rpc_session *s);
 uid_t rpc_session_uid(const struct rpc_session *s);
 gid_t rpc_session_gid(const struct rpc_session *s);
 pid_t rpc_session_pid(const struct rpc_session *s);
+/* A new descriptor of the peer's process, which is that of pid for as long as the process has not
+ * ended; -1 where the kernel cannot tell. */
+int rpc_session_peer_pidfd(const struct rpc_session *s);
+/* A pointer of the daemon's own, NULL at first. */
+void *rpc_session_data(const struct rpc_session *s);
+void rpc_session_set_data(struct rpc_session *s, void *data);
 
 /* Sends a MESSAGE (event) to one session; dropped with the session when its queue is full. */
 void rpc_session_send_event(struct rpc_session *s, uint32_t program, int32_t proc,

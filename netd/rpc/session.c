@@ -25,9 +25,12 @@ struct rpc_out {
 
 static uint32_t message_max(const struct rpc_session *s)
 {
-	if (!s->open)
-		return MESSAGE_MAX_WAITING;
-	return s->read_only ? MESSAGE_MAX_READ_ONLY : RPC_MESSAGE_MAX;
+	uint32_t most = s->server->opt.max_message_bytes ? s->server->opt.max_message_bytes
+							 : RPC_MESSAGE_MAX;
+	uint32_t wanted = !s->open ? MESSAGE_MAX_WAITING :
+			  s->read_only ? MESSAGE_MAX_READ_ONLY : RPC_MESSAGE_MAX;
+
+	return wanted < most ? wanted : most;
 }
 
 /* The length of the message that starts there, 0 when not even that has arrived. */

@@ -39,6 +39,7 @@ struct rpc_session {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
+	void *data;				/* the daemon's */
 
 	uint8_t *in;				/* NULL while nothing is kept */
 	size_t in_at, in_scanned, in_len, in_size;

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/access.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netd/base/str.h"
+#include "netd/daemon/calls.h"
+#include "netd/daemon/file.h"
+#include "netd/daemon/polkit.h"
+
+struct access {
+	struct polkit *polkit;		/* NULL: the group decides */
+};
+
+/* What is known of a session's user, beside what the RPC server knows of its peer. */
+struct client {
+	struct access_identity who;
+	bool relayed;			/* said by a daemon of root, not by the kernel */
+	bool member;			/* of the socket's group; only where relayed */
+};
+
+/* ---- which actions a call takes ---- */
+
+enum object { CONNECT, NETWORK, PORT, DOMAIN };
+
+static const char *const object_names[] = {
+	[CONNECT] = "connect", [NETWORK] = "network", [PORT] = "network-port", [DOMAIN] = "domain",
+};
+
+/* By libvirt's access rules for its own calls; netd's follow what they do. */
+/* How the arguments say which network the call is about. BY_NET: they begin with an lv_net. */
+enum naming { UNNAMED, BY_NAME, BY_UUID, BY_NET };
+
+static const struct rule {
+	const char *api;
+	enum object object;
+	const char *permission, *more;	/* more: another of the same object, or NULL */
+	enum naming naming;
+} rules[] = {
+	{ "virConnectGetType", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectGetVersion", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectGetLibVersion", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectGetHostname", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectRegisterCloseCallback", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectUnregisterCloseCallback", CONNECT, "getattr", NULL, UNNAMED },
+	{ "virConnectListAllNetworks", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectNumOfNetworks", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectNumOfDefinedNetworks", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectListNetworks", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectListDefinedNetworks", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectNetworkEventRegisterAny", CONNECT, "search-networks", NULL, UNNAMED },
+	{ "virConnectNetworkEventDeregisterAny", CONNECT, "read", NULL, UNNAMED },
+	{ "virNetworkLookupByName", NETWORK, "getattr", NULL, BY_NAME },
+	{ "virNetworkLookupByUUID", NETWORK, "getattr", NULL, BY_UUID },
+	{ "virNetworkIsActive", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkIsPersistent", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkGetAutostart", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkGetBridgeName", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkGetXMLDesc", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkGetDHCPLeases", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkGetMetadata", NETWORK, "read", NULL, BY_NET },
+	{ "virNetworkDefineXML", NETWORK, "write", "save", UNNAMED },
+	{ "virNetworkDefineXMLFlags", NETWORK, "write", "save", UNNAMED },
+	{ "virNetworkCreateXML", NETWORK, "write", "start", UNNAMED },
+	{ "virNetworkCreateXMLFlags", NETWORK, "write", "start", UNNAMED },
+	{ "virNetworkCreate", NETWORK, "start", NULL, BY_NET },
+	{ "virNetworkDestroy", NETWORK, "stop", NULL, BY_NET },
+	{ "virNetworkUndefine", NETWORK, "delete", NULL, BY_NET },
+	{ "virNetworkSetAutostart", NETWORK, "write", NULL, BY_NET },
+	{ "virNetworkUpdate", NETWORK, "write", "save", BY_NET },
+	{ "virNetworkSetMetadata", NETWORK, "write", "save", BY_NET },
+	{ "virNetworkListAllPorts", NETWORK, "search-ports", NULL, BY_NET },
+	{ "virNetworkPortLookupByUUID", PORT, "getattr", NULL, BY_NET },
+	{ "virNetworkPortGetXMLDesc", PORT, "read", NULL, BY_NET },
+	{ "virNetworkPortGetParameters", PORT, "read", NULL, BY_NET },
+	{ "virNetworkPortCreateXML", PORT, "create", NULL, BY_NET },
+	{ "virNetworkPortDelete", PORT, "delete", NULL, BY_NET },
+	{ "virNetworkPortSetParameters", PORT, "write", NULL, BY_NET },
+	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
+	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
+	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },
+	{ "netdNetworkUnplug", PORT, "delete", NULL, BY_NET },
+	{ "netdNetworkHold", NETWORK, "write", NULL, BY_NET },
+	{ "netdNetworkRelease", NETWORK, "write", NULL, BY_NET },
+	{ "netdNetworkDestroyAll", NETWORK, "stop", NULL, UNNAMED },
+};
+
+static void put_action(char out[64], enum object object, const char *permission)
+{
+	snprintf(out, 64, ".api.%s.%s", object_names[object], permission);
+}
+
+static const struct rule *rule_of(const struct rpc_method *m)
+{
+	for (size_t i = 0; i < ND_COUNT(rules); i++)
+		if (nd_streq(rules[i].api, m->api))
+			return &rules[i];
+	return NULL;
+}
+
+void access_actions(const struct rpc_method *m, char out[ACCESS_ACTIONS_MAX][64], size_t *n_out)
+{
+	enum object object = strncmp(m->api, "virDomain", 9) == 0 ? DOMAIN : CONNECT;
+	const struct rule *rule = rule_of(m);
+
+	*n_out = rule && rule->more ? 2 : 1;
+	if (!rule) {
+		put_action(out[0], object, m->flags & RPC_READ_ONLY ? "read" : "write");
+		return;
+	}
+	put_action(out[0], rule->object, rule->permission);
+	if (rule->more)
+		put_action(out[1], rule->object, rule->more);
+}
+
+/* ---- who it is ---- */
+
+/* Field 22 of /proc/PID/stat; the command's name before it may hold anything. 0: it is gone. */
+static uint64_t process_start_time(pid_t pid)
+{
+	ND_AUTO(free) char *text = NULL;
+	unsigned long long ticks = 0;
+	char path[32], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0)
+		return 0;
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, " %llu", &ticks) == 1 ? ticks : 0;
+}
+
+/* Whether the process of this start time is in the group, by what the kernel says of it. */
+static bool process_in_group(pid_t pid, uint64_t start_time, gid_t group)
+{
+	ND_AUTO(free) char *text = NULL;
+	char path[32], *line, *rest, *word;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (pid <= 0 || file_read(AT_FDCWD, path, 65536, &text, NULL) < 0 ||
+	    process_start_time(pid) != start_time)
+		return false;
+	line = strstr(text, "\nGroups:");
+	if (!line)
+		return false;
+	line += strlen("\nGroups:");
+	line[strcspn(line, "\n")] = '\0';
+	rest = line;
+	while ((word = strsep(&rest, " \t")))
+		if (*word && strtoul(word, NULL, 10) == group)
+			return true;
+	return false;
+}
+
+static struct client *client_of(struct rpc_session *s)
+{
+	return rpc_session_data(s);
+}
+
+static struct client *client_make(struct rpc_session *s)
+{
+	struct client *c = client_of(s);
+
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		rpc_session_set_data(s, c);
+	}
+	return c;
+}
+
+/* By the kernel's word. The start time is read while a descriptor of the process tells that it has
+ * not ended, so its number is still its own. */
+static void client_of_peer(struct rpc_session *s, struct client *c)
+{
+	ND_AUTO(close) int pidfd = rpc_session_peer_pidfd(s);
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	c->who = (struct access_identity){ .uid = rpc_session_uid(s), .gid = rpc_session_gid(s),
+					   .pid = rpc_session_pid(s) };
+	c->who.start_time = process_start_time(c->who.pid);
+	if (pidfd >= 0 && poll(&ended, 1, 0) != 0)
+		c->who.start_time = 0;
+}
+
+void access_session_closed(struct netd *d, struct rpc_session *s)
+{
+	free(client_of(s));
+	rpc_session_set_data(s, NULL);
+}
+
+bool access_needs_auth(void *context, struct rpc_session *s)
+{
+	struct netd *d = context;
+	struct client *c;
+
+	if (!d->access->polkit || rpc_session_uid(s) == 0 || rpc_session_uid(s) == geteuid())
+		return false;
+	c = client_make(s);
+	if (c)
+		client_of_peer(s, c);
+	return true;
+}
+
+int access_set_identity(struct netd *d, struct rpc_session *s, const struct access_identity *who,
+			struct nd_error *err)
+{
+	uid_t uid = rpc_session_uid(s);
+	struct client *c;
+
+	if (uid != 0 && uid != geteuid())
+		return nd_error_set(err, ND_ERR_OPERATION_DENIED, "only root may set an identity");
+	c = client_make(s);
+	if (!c)
+		return nd_error_nomem(err);
+	c->who = *who;
+	c->relayed = true;
+	c->member = who->gid == d->group ||
+		    process_in_group(who->pid, who->start_time, d->group);
+	return 0;
+}
+
+/* ---- calls ---- */
+
+/* A question that is asked, or several one after the other. */
+struct asking {
+	struct netd *netd;
+	struct rpc_call *call;
+	bool connecting;		/* AUTH_POLKIT */
+	struct access_identity who;
+	char actions[ACCESS_ACTIONS_MAX][64];
+	size_t n, at;
+	char name[256], uuid[ND_UUID_STRLEN];	/* of the network; "": none */
+};
+
+static int ask_next(struct asking *k, struct nd_error *err);
+
+static void fail(struct asking *k, const struct nd_error *why)
+{
+	struct nd_error err = *why;
+
+	if (k->connecting) {
+		err.domain = FROM_POLKIT;
+	} else {
+		err = (struct nd_error){ 0 };
+		nd_error_set(&err, ND_ERR_ACCESS_DENIED, "user %d may not do '%s%s': %.300s",
+			     (int)k->who.uid, k->netd->config.polkit_prefix, k->actions[k->at], why->text);
+		err.domain = FROM_ACCESS;
+	}
+	rpc_call_fail(k->call, &err);
+	free(k);
+}
+
+static void on_answer(void *arg, const struct nd_error *refused)
+{
+	struct asking *k = arg;
+	struct rpc_session *s = rpc_call_session(k->call);
+	struct nd_error err = { 0 };
+
+	if (refused) {
+		fail(k, refused);
+		return;
+	}
+	if (++k->at < k->n) {
+		if (ask_next(k, &err) < 0)
+			fail(k, &err);
+		return;
+	}
+	if (k->connecting) {
+		if (s)
+			rpc_session_set_authenticated(s);
+		((lv_int_ret *)rpc_call_ret(k->call))->value = 1;
+		rpc_call_reply(k->call);
+	} else {
+		rpc_call_go_on(k->call);
+	}
+	free(k);
+}
+
+static int ask_next(struct asking *k, struct nd_error *err)
+{
+	struct polkit_detail details[3] = { { "connect_driver", "network" } };
+	char action[192];
+	struct polkit_question q = {
+		.pid = k->who.pid, .start_time = k->who.start_time, .uid = k->who.uid,
+		.action = action, .details = details, .n_details = 1, .interactive = k->connecting,
+	};
+
+	snprintf(action, sizeof(action), "%s%s", k->netd->config.polkit_prefix, k->actions[k->at]);
+	if (k->name[0])
+		details[q.n_details++] = (struct polkit_detail){ "network_name", k->name };
+	if (k->uuid[0])
+		details[q.n_details++] = (struct polkit_detail){ "network_uuid", k->uuid };
+	if (!k->who.pid || !k->who.start_time)
+		return nd_error_set(err, ND_ERR_AUTH_FAILED, "the process that asks has ended, or is not "
+				    "known");
+	return polkit_ask(k->netd->access->polkit, &q, on_answer, k, err);
+}
+
+static struct asking *asking_new(struct netd *d, struct rpc_call *call, struct client *c)
+{
+	struct asking *k = calloc(1, sizeof(*k));
+
+	if (k)
+		*k = (struct asking){ .netd = d, .call = call, .who = c->who };
+	return k;
+}
+
+/* 0: allowed, for those who need not be asked. */
+static int start(struct asking *k, struct nd_error *err)
+{
+	int r = ask_next(k, err);
+
+	if (r == 0)
+		return RPC_PENDING;
+	if (k->connecting) {
+		err->domain = FROM_POLKIT;
+	} else {
+		err->kind = ND_ERR_ACCESS_DENIED;
+		err->domain = FROM_ACCESS;
+	}
+	free(k);
+	return r;
+}
+
+int access_authenticate(struct netd *d, struct rpc_call *call, struct nd_error *err)
+{
+	struct rpc_session *s = rpc_call_session(call);
+	struct client *c = client_of(s);
+	struct asking *k;
+
+	if (!d->access->polkit || !c || rpc_session_is_authenticated(s))
+		return nd_error_set(err, ND_ERR_AUTH_FAILED, "polkit was not asked for");
+	k = asking_new(d, call, c);
+	if (!k)
+		return nd_error_nomem(err);
+	k->connecting = true;
+	k->n = 1;
+	strcpy(k->actions[0], rpc_session_read_only(s) ? ".unix.monitor" : ".unix.manage");
+	return start(k, err);
+}
+
+/* The network that the call is about, as netd knows it: rules may tell networks apart. */
+static void name_network(struct asking *k, const struct rpc_method *m, const void *args)
+{
+	const struct registry *networks = &k->netd->networks;
+	const struct rule *rule = rule_of(m);
+	const struct network *net = NULL;
+	struct nd_uuid uuid;
+
+	if (!rule || rule->naming == UNNAMED)
+		return;
+	if (rule->naming == BY_NAME) {
+		net = registry_by_name(networks, ((const lv_name_args *)args)->name);
+	} else {
+		memcpy(uuid.bytes, rule->naming == BY_UUID ? ((const lv_uuid_args *)args)->uuid :
+							    ((const lv_net *)args)->uuid,
+		       sizeof(uuid.bytes));
+		net = registry_by_uuid(networks, &uuid);
+	}
+	if (!net)
+		return;
+	snprintf(k->name, sizeof(k->name), "%s", net->name);
+	nd_uuid_format(&net->uuid, k->uuid);
+}
+
+static int judge_by_group(const struct client *c, const struct rpc_method *m, struct nd_error *err)
+{
+	if (!c || !c->relayed || c->who.uid == 0 || c->member || m->flags & RPC_READ_ONLY)
+		return 0;
+	nd_error_set(err, ND_ERR_ACCESS_DENIED, "user %d%s%s%s is not in the group that may change "
+		     "networks: %s", (int)c->who.uid, c->who.user[0] ? " (" : "", c->who.user,
+		     c->who.user[0] ? ")" : "", m->api);
+	err->domain = FROM_ACCESS;
+	return -EINVAL;
+}
+
+int access_authorize(void *context, struct rpc_call *call, const struct rpc_method *m, void *args,
+		     struct nd_error *err)
+{
+	struct netd *d = context;
+	struct client *c = client_of(rpc_call_session(call));
+	struct asking *k;
+
+	/* Its daemon may say for whom it speaks, and end that. */
+	if (nd_streq(m->api, "virConnectSetIdentity"))
+		return 0;
+	if (!d->access->polkit)
+		return judge_by_group(c, m, err);
+	if (!c || c->who.uid == 0)
+		return 0;	/* root */
+	k = asking_new(d, call, c);
+	if (!k)
+		return nd_error_nomem(err);
+	access_actions(m, k->actions, &k->n);
+	if (args)
+		name_network(k, m, args);
+	return start(k, err);
+}
+
+int access_new(struct netd *d, struct access **out, struct nd_error *err)
+{
+	struct access *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return nd_error_nomem(err);
+	if (d->config.access_polkit) {
+		a->polkit = polkit_new(d->event);
+		if (!a->polkit) {
+			free(a);
+			return nd_error_nomem(err);
+		}
+	}
+	*out = a;
+	return 0;
+}
+
+void access_free(struct access *a)
+{
+	if (!a)
+		return;
+	polkit_free(a->polkit);
+	free(a);
+}
