@@ -1,0 +1,263 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netd-vmm's devices under Debian's kernel, and under a driver that means harm.
+
+    tests/lab/test_vmm_devices.py BUILD
+
+Three guests run at once in the lab, each a netd-vmm locked in as netd would have it: one whose frames
+pass in user space, one with vhost-net, and an evil one that takes its devices from the kernel and does
+anything to them. The first two ping, move data both ways and use their disks; the third may at most end
+itself. Nothing of netd takes part.
+"""
+import fcntl
+import hashlib
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
+DATA = os.urandom(1 << 20) * 3
+EVIL_SECONDS = 40
+BOOT_S = 240
+
+
+def fail(text):
+    print("FAILED: " + text)
+    sys.exit(1)
+
+
+class Guest:
+    """One netd-vmm: its TAP, its disks, its console in a file."""
+
+    def __init__(self, folder, build, number, test, vhost=False, append=""):
+        self.number, self.test, self.folder = number, test, folder
+        self.console_path = "%s/console%d" % (folder, number)
+        self.vmm_log = "%s/vmm%d" % (folder, number)
+        self.disk = "%s/disk%d" % (folder, number)
+        self.read = 0
+        with open(self.disk, "wb") as f:
+            f.truncate(8 << 20)
+        tap = os.open("/dev/net/tun", os.O_RDWR)
+        self.tap = "vm%d" % number
+        fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", self.tap.encode(),
+                                                IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+        subprocess.run(["ip", "addr", "add", "10.7.%d.1/24" % number, "dev", self.tap], check=True)
+        subprocess.run(["ip", "link", "set", self.tap, "up"], check=True)
+        nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=1400" % (tap, number)
+        fds = [tap]
+        if vhost:
+            fds.append(os.open("/dev/vhost-net", os.O_RDWR))
+            nic += ",vhost-fd=%d" % fds[1]
+        self.process = subprocess.Popen(
+            [build + "/vmm/netd-vmm", "--kernel", folder + "/vmlinuz", "--initrd", folder + "/initrd",
+             "--cmdline", "console=ttyS0 panic=-1 quiet test=%s %s" % (test, append),
+             "--memory", "192", "--name", "guest%d" % number, "--console", self.console_path,
+             "--nic", nic, "--disk", self.disk + ",discard,serial=LAB-%d" % number,
+             "--disk", self.disk + "ro,ro", "--sandbox", "--uid", str(70000 + number)],
+            pass_fds=fds, stdin=subprocess.DEVNULL, stdout=open(self.vmm_log, "wb"),
+            stderr=subprocess.STDOUT)
+        for fd in fds:
+            os.close(fd)
+
+    def console(self):
+        with open(self.console_path, "rb") as f:
+            return f.read().decode(errors="replace")
+
+    def show(self):
+        print("--- guest %d, console" % self.number)
+        print(self.console()[-3000:])
+        print("--- guest %d, netd-vmm" % self.number)
+        print(open(self.vmm_log).read()[-3000:])
+
+    def wait(self, pattern, timeout_s):
+        """The next line of the guest's own that is like this: its groups."""
+        end = time.time() + timeout_s
+        while time.time() < end:
+            found = re.search(r"^= %s\r?$" % pattern, self.console()[self.read:], re.M)
+            if found:
+                self.read += found.end()
+                return found.groups()
+            if self.process.poll() is not None:
+                self.show()
+                fail("guest %d: netd-vmm ended (%d) while '%s' was awaited"
+                     % (self.number, self.process.returncode, pattern))
+            time.sleep(0.2)
+        self.show()
+        fail("guest %d: no '%s' in %d s" % (self.number, pattern, timeout_s))
+
+    def pings(self):
+        return subprocess.run(["ping", "-c", "2", "-W", "10", "10.7.%d.2" % self.number],
+                              stdout=subprocess.DEVNULL).returncode == 0
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.show()
+                fail("guest %d: netd-vmm does not end" % self.number)
+
+
+def tcp_both_ways(guest):
+    guest.wait("listening", 60)
+    back = socket.create_server(("10.7.%d.1" % guest.number, 5001))
+    back.settimeout(120)
+    for attempt in range(20):        # the guest's nc may not listen yet
+        try:
+            s = socket.create_connection(("10.7.%d.2" % guest.number, 5000), timeout=60)
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.5)
+    else:
+        fail("guest %d: nothing listens" % guest.number)
+    with s:
+        s.sendall(DATA)
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(4096):
+            pass
+    digest = guest.wait("received ([0-9a-f]+)", 120)[0]
+    if digest != hashlib.md5(DATA).hexdigest():
+        fail("guest %d: what the host sent came changed" % guest.number)
+    with back.accept()[0] as s:
+        s.settimeout(120)
+        got = b""
+        while True:
+            part = s.recv(1 << 16)
+            if not part:
+                break
+            got += part
+    if got != DATA:
+        fail("guest %d: what the guest sent came changed (%d of %d bytes)"
+             % (guest.number, len(got), len(DATA)))
+    guest.wait("sent", 60)
+
+
+def check_net(guest):
+    mac, mtu = guest.wait("mac ([0-9a-f:]+) mtu ([0-9]+)", BOOT_S)
+    if mac != "52:54:00:07:00:%02x" % guest.number or mtu != "1400":
+        fail("guest %d: MAC %s, MTU %s" % (guest.number, mac, mtu))
+    guest.wait("pinged", 60)
+    if not guest.pings():
+        fail("guest %d does not answer a ping" % guest.number)
+    tcp_both_ways(guest)
+    print("guest %d: ping and TCP both ways" % guest.number)
+
+
+def check_disk(guest):
+    if guest.wait(r"serial (\S+) ro (\d)", 60) != ("LAB-%d" % guest.number, "1"):
+        fail("guest %d: serial or read-only are wrong" % guest.number)
+    guest.wait("written", 60)
+    guest.wait("read back", 60)
+    guest.wait("discarded", 60)
+    guest.wait("read only", 60)
+    guest.wait("random", 60)
+    guest.wait("done", 60)
+    with open(guest.disk, "rb") as f:
+        f.seek(196608)
+        if f.read(1 << 20) != bytes(1 << 20):
+            fail("guest %d: what was discarded is still there" % guest.number)
+        if not any(f.read(1 << 20)):
+            fail("guest %d: what was not discarded is gone" % guest.number)
+    if os.stat(guest.disk).st_blocks * 512 > 2 << 20:        # of 2.5 MiB that were written
+        fail("guest %d: nothing was given back" % guest.number)
+    print("guest %d: disk written, read, discarded; the read-only one kept" % guest.number)
+
+
+def check_locked_in(guest):
+    """As decision 3 says: own uid, no capabilities, filtered system calls on every thread."""
+    pid = guest.process.pid
+    tasks = os.listdir("/proc/%d/task" % pid)
+    for task in tasks:
+        status = open("/proc/%d/task/%s/status" % (pid, task)).read()
+        if not re.search(r"^Seccomp:\s+2$", status, re.M):
+            if re.search(r"^Name:\s+(vhost|iou)", status, re.M):
+                continue              # the kernel's own threads
+            fail("guest %d: thread %s has no seccomp filter" % (guest.number, task))
+        if not re.search(r"^CapEff:\s+0+$", status, re.M):
+            fail("guest %d: thread %s has capabilities" % (guest.number, task))
+        if not re.search(r"^Uid:\s+%d\s" % (70000 + guest.number), status, re.M):
+            fail("guest %d: thread %s has another uid" % (guest.number, task))
+
+
+def check_evil(guest):
+    """It may have ended its own guest, by the guest's or netd-vmm's decision, but not by a crash."""
+    def rounds():
+        return re.search(r"= evil_driver: (\d+) rounds done", guest.console())
+
+    end = time.time() + BOOT_S + EVIL_SECONDS
+    while time.time() < end and guest.process.poll() is None and not rounds():
+        time.sleep(0.5)
+    seed = re.search(r"evil_driver: seed (\d+)", guest.console())
+    if not seed:
+        guest.show()
+        fail("the evil guest never came to its driver")
+    code = guest.process.poll()
+    done = rounds()
+    if code is not None and code < 0:
+        guest.show()
+        fail("the evil guest ended netd-vmm by signal %d" % -code)
+    if not done and code is None:
+        guest.show()
+        fail("the evil guest hangs")
+    if done and int(done.group(1)) < 50:
+        guest.show()
+        fail("the evil guest did only %s rounds" % done.group(1))
+    print("evil guest, seed %s: %s; netd-vmm %s" % (
+        seed.group(1), done.group(1) + " rounds" if done else "ended itself",
+        "runs" if code is None else "ended with %d" % code))
+
+
+def inside(build, folder):
+    guests = []
+    subprocess.run(["dmesg", "-n", "1"])
+    for number in (1, 2, 3):
+        with open("%s/disk%dro" % (folder, number), "wb") as f:
+            f.truncate(1 << 20)
+    seed = int.from_bytes(os.urandom(4), "big")
+    guests.append(Guest(folder, build, 1, "net1"))
+    guests.append(Guest(folder, build, 2, "net2", vhost=True))
+    evil = Guest(folder, build, 3, "evil",
+                 append="evil.seconds=%d evil.seed=%d" % (EVIL_SECONDS, seed))
+    guests.append(evil)
+    try:
+        for guest in guests[:2]:
+            check_net(guest)
+            check_disk(guest)
+            check_locked_in(guest)
+        check_evil(evil)
+        for guest in guests[:2]:
+            if not guest.pings():
+                guest.show()
+                fail("guest %d suffered from the evil one" % guest.number)
+    finally:
+        for guest in guests:
+            guest.end()
+    if re.search("vhost-net:", open(guests[1].vmm_log).read()):
+        guests[1].show()
+        fail("guest 2 does not use vhost-net")
+    print("passed")
+
+
+def main():
+    if sys.argv[1:2] == ["--inside"]:
+        inside(sys.argv[2], sys.argv[3])
+        return
+    build = os.path.realpath(sys.argv[1])
+    folder = build + "/lab-vmm"
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run(["gcc", "-O2", "-static", "-o", folder + "/evil_driver", HERE + "/evil_driver.c"],
+                   check=True)
+    subprocess.run([HERE + "/guest", folder, HERE + "/guest-vmm", folder + "/evil_driver"], check=True)
+    sys.exit(subprocess.run([HERE + "/run", "--timeout", "560", "--memory", "3072", "--",
+                             HERE + "/test_vmm_devices.py", "--inside", build, folder]).returncode)
+
+
+main()
