@@ -70,7 +70,7 @@ static void allow_devices(scmp_filter_ctx ctx)
 		VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_BASE,
 		VHOST_GET_VRING_BASE, VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
 		VHOST_GET_BACKEND_FEATURES, VHOST_SET_BACKEND_FEATURES, VHOST_NET_SET_BACKEND,
-		TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNSETVNETLE, TUNSETQUEUE,
+		TUNSETOFFLOAD, TUNSETQUEUE, TUNSETTXFILTER,
 	};
 
 	allow(ctx, calls, COUNT(calls));
@@ -114,6 +114,9 @@ static void allow_io(scmp_filter_ctx ctx)
 		SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
 		SCMP_SYS(recvfrom), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
 		SCMP_SYS(getrandom), SCMP_SYS(rt_sigaction), SCMP_SYS(sched_getaffinity),
+		/* entropy's next portion; a disk where the kernel gives no io_uring */
+		SCMP_SYS(timerfd_settime), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(fdatasync),
+		SCMP_SYS(fallocate),
 		/* the filter of a vCPU's thread, which can only take away */
 		SCMP_SYS(seccomp),
 	};
@@ -121,6 +124,8 @@ static void allow_io(scmp_filter_ctx ctx)
 		KVM_CHECK_EXTENSION, KVM_CREATE_VM, KVM_GET_VCPU_MMAP_SIZE, KVM_GET_SUPPORTED_CPUID,
 		KVM_SET_USER_MEMORY_REGION, KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR,
 		KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2, KVM_CREATE_VCPU, KVM_SET_CPUID2, KVM_SET_MSRS,
+		/* a NIC that is plugged into a running guest */
+		TUNGETIFF, TUNSETVNETHDRSZ,
 		KVM_GET_LAPIC, KVM_SET_LAPIC, KVM_GET_SREGS, KVM_SET_SREGS, KVM_SET_REGS,
 	};
 
