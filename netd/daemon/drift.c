@@ -115,7 +115,7 @@ static void on_bridge(struct drift *w, struct network *net, bool removed,
 		net->bridge_ifindex = link->fact.ifindex;
 	}
 	if (removed || !bridge_fits(net, link))
-		reconcile_check(w->netd, net);
+		reconcile_check_links(w->netd, net);
 }
 
 static bool port_fits(const struct network *net, const struct port *port,
@@ -132,6 +132,13 @@ static struct member *member_of(struct drift *w, int ifindex)
 		if (w->members[i].ifindex == ifindex)
 			return &w->members[i];
 	return NULL;
+}
+
+/* A TAP that an operation in hand makes: what becomes of it the operation knows best. */
+static bool being_plugged(const struct network *net, const struct link_info *link)
+{
+	return net->queue && nd_streq(link->fact.kind, "tun") &&
+	       strncmp(link->fact.alias, "netd:", 5) == 0;
 }
 
 /* A link that is no known port of ours came on one of our bridges or went: it may be the TAP that
@@ -156,10 +163,10 @@ static void on_other(struct drift *w, bool removed, const struct link_info *link
 		*m = (struct member){ .ifindex = link->fact.ifindex, .net = now->uuid };
 		memcpy(m->name, link->fact.name, sizeof(m->name));
 	}
-	if (now)
-		reconcile_check(w->netd, now);
+	if (now && !being_plugged(now, link))
+		reconcile_check_links(w->netd, now);
 	if (was && !nd_streq(link->fact.kind, "tun"))
-		reconcile_check(w->netd, was);
+		reconcile_check_links(w->netd, was);
 }
 
 static bool has_sysctl_of(const struct plan *plan, const char *ifname)
@@ -185,7 +192,7 @@ static void on_uplink(struct drift *w, const char *ifname, bool by_route)
 		if (net->live && net->applied && compile_uses_uplink(net->live, ifname) &&
 		    (by_route || net->live->forward.n_interfaces) &&
 		    !has_sysctl_of(net->applied, ifname))
-			reconcile_check(w->netd, net);
+			reconcile_check_links(w->netd, net);
 }
 
 static void on_link(void *arg, bool removed, const struct link_info *link)
@@ -204,7 +211,7 @@ static void on_link(void *arg, bool removed, const struct link_info *link)
 	if (!net)
 		on_other(w, removed, link);
 	else if (removed || !port_fits(net, port, link))
-		reconcile_check(w->netd, net);
+		reconcile_check_links(w->netd, net);
 }
 
 /* ---- addresses, routes, sysctls ---- */
@@ -219,7 +226,7 @@ static void on_addr(void *arg, bool removed, const struct kernel_addr *addr)
 
 		if (item->kind == PLAN_ADDR && item->addr.prefix.len == addr->prefix.len &&
 		    nd_ip_equal(&item->addr.prefix.addr, &addr->prefix.addr)) {
-			reconcile_check(w->netd, net);
+			reconcile_check_links(w->netd, net);
 			return;
 		}
 	}
@@ -238,7 +245,7 @@ static void on_route(void *arg, bool removed, const struct kernel_route *route)
 		const struct plan_item *item = &net->applied->items[i];
 
 		if (item->kind == PLAN_ROUTE && route_matches(route, route->oif, &item->route)) {
-			reconcile_check(w->netd, net);
+			reconcile_check_links(w->netd, net);
 			return;
 		}
 	}
@@ -260,39 +267,39 @@ static bool contradicts(const struct plan *plan, const char *path, int value)
 }
 
 static bool netconf_contradicts(const struct plan *plan, const struct netconf_event *e,
-				const char *interface)
+				const char *forwarding, const char *rp_filter)
 {
-	int version = e->family == AF_INET6 ? 6 : 4;
-	char path[128];
-
-	if (e->forwarding >= 0) {
-		snprintf(path, sizeof(path), "net/ipv%d/conf/%s/forwarding", version, interface);
-		if (contradicts(plan, path, e->forwarding))
-			return true;
-		if (e->ifindex == NETCONFA_IFINDEX_ALL && version == 4 &&
-		    contradicts(plan, "net/ipv4/ip_forward", e->forwarding))
-			return true;
-	}
-	snprintf(path, sizeof(path), "net/ipv%d/conf/%s/rp_filter", version, interface);
-	return e->rp_filter >= 0 && contradicts(plan, path, e->rp_filter);
+	if (e->forwarding >= 0 && contradicts(plan, forwarding, e->forwarding))
+		return true;
+	if (e->forwarding >= 0 && e->ifindex == NETCONFA_IFINDEX_ALL && e->family == AF_INET &&
+	    contradicts(plan, "net/ipv4/ip_forward", e->forwarding))
+		return true;
+	return e->rp_filter >= 0 && contradicts(plan, rp_filter, e->rp_filter);
 }
 
 static void on_netconf(void *arg, const struct netconf_event *e)
 {
 	struct drift *w = arg;
 	bool untold = e->forwarding < 0 && e->rp_filter < 0;
-	char interface[IFNAMSIZ] = "all";
-	struct network *net;
+	char interface[IFNAMSIZ] = "all", forwarding[64], rp_filter[64];
+	struct network *owner = by_ifindex(w, e->ifindex), *net;
+	int version = e->family == AF_INET6 ? 6 : 4;
 
 	if (e->ifindex == NETCONFA_IFINDEX_DEFAULT)
 		return;
 	if (e->ifindex != NETCONFA_IFINDEX_ALL && !if_indextoname((unsigned)e->ifindex, interface))
 		return;		/* gone already */
-	for (size_t pos = 0; (net = registry_next(&w->netd->networks, &pos));)
+	snprintf(forwarding, sizeof(forwarding), "net/ipv%d/conf/%s/forwarding", version, interface);
+	snprintf(rp_filter, sizeof(rp_filter), "net/ipv%d/conf/%s/rp_filter", version, interface);
+	/* A bridge's settings are its own network's only; an uplink's may be those of many. */
+	for (size_t pos = 0; (net = owner ? owner : registry_next(&w->netd->networks, &pos));) {
 		if (net->live && net->applied &&
-		    ((untold && net->bridge_ifindex == e->ifindex) ||
-		     netconf_contradicts(net->applied, e, interface)))
-			reconcile_check(w->netd, net);
+		    ((untold && net == owner) ||
+		     netconf_contradicts(net->applied, e, forwarding, rp_filter)))
+			reconcile_check_links(w->netd, net);
+		if (owner)
+			break;
+	}
 }
 
 /* ---- rules ---- */

@@ -45,7 +45,9 @@ struct network {
 	struct plan *applied;		/* what the kernel should have; NULL while inactive */
 	char reserved_bridge[IFNAMSIZ];	/* chosen by an operation in hand */
 	struct operation *queue;	/* operations on it; the first one runs */
+	uint64_t ended;			/* number of the last operation that has ended */
 	bool checking;			/* a check against the kernel is queued */
+	bool check_rules;		/* ... which reads its rules too */
 	int bridge_ifindex;		/* 0: not known (yet) */
 	char (*put_back)[IFNAMSIZ];	/* foreign links that lost their bridge when it was deleted */
 	size_t n_put_back;

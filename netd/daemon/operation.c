@@ -12,6 +12,7 @@ struct op_queue {
 	sd_event_source *defer;
 	struct operation *ready, **ready_tail;
 	size_t count;
+	uint64_t n_ended;
 	void (*idle)(void *arg, struct network *net);
 	void *idle_arg;
 };
@@ -95,6 +96,11 @@ size_t op_queue_count(const struct op_queue *q)
 	return q->count;
 }
 
+uint64_t op_queue_ended(const struct op_queue *q)
+{
+	return q->n_ended;
+}
+
 void operation_start(struct op_queue *q, struct operation *op)
 {
 	struct operation **tail = line_of(op);
@@ -114,13 +120,19 @@ static void finish(struct operation *op)
 	struct op_queue *q = op->queue;
 	struct network *net = op->net;
 	struct op_line *line = op->line;
-	struct operation **queue = line_of(op);
+	struct operation **queue = line_of(op), *next = op->next;
 
-	*queue = op->next;
+	*queue = next;
+	q->n_ended++;
+	if (net)
+		net->ended = q->n_ended;
 	q->count--;
 	op->end(op);
-	if (*queue)
-		make_ready(q, *queue);
+	/* One that end() started, where none waited, is ready by itself. */
+	if (next)
+		make_ready(q, next);
+	else if (*queue)
+		return;
 	else if (line && line->idle)
 		line->idle(line);
 	else if (!line && q->idle)

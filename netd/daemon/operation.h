@@ -67,6 +67,8 @@ void op_queue_free(struct op_queue *q);
 void op_queue_on_idle(struct op_queue *q, void (*idle)(void *arg, struct network *net), void *arg);
 /* Operations that have not ended yet. */
 size_t op_queue_count(const struct op_queue *q);
+/* The number of the last that ended; see `ended` of struct network. */
+uint64_t op_queue_ended(const struct op_queue *q);
 
 /* Never calls end() before it returns. */
 void operation_start(struct op_queue *q, struct operation *op);

@@ -115,8 +115,8 @@ void reconcile_load(struct netd *d)
 
 /* ---- check and repair ---- */
 
-/* One look at the kernel that the checks of many networks share. What an operation changes
- * meanwhile does no harm: steps that are done already change nothing. */
+/* One look at the kernel that the checks of many networks share. A network that an operation has
+ * changed since is looked at again: a port that was plugged meanwhile would count as gone. */
 struct round {
 	struct worker_job job;
 	struct netd *netd;
@@ -124,13 +124,17 @@ struct round {
 	struct host_facts *facts;
 	struct nd_error err;
 	unsigned refs;			/* on the main thread */
+	uint64_t ended;			/* the last operation that had ended before the look */
 };
+
+static void round_unref(struct round *round);
 
 struct check {
 	struct change change;		/* first */
 	struct plan *actual;
 	struct round *round;		/* NULL: its own look */
 	bool booting;			/* its server is to be adopted; plan and server are compiled */
+	bool rules_too;			/* else the rules are what was applied last */
 	bool repaired;
 	bool again;			/* some time later */
 	char (*put_back)[IFNAMSIZ];	/* see struct network */
@@ -146,7 +150,16 @@ static struct check *check_of(struct operation *op)
 
 static int check_wanted(struct operation *op, struct nd_error *err)
 {
-	op->net->checking = false;
+	struct check *k = check_of(op);
+
+	k->rules_too = op->net->check_rules;
+	op->net->checking = op->net->check_rules = false;
+	if (k->round && op->net->ended > k->round->ended) {
+		round_unref(nd_take_ptr(&k->round));
+		k->change.facts = NULL;
+		k->change.facts_shared = false;
+		k->rules_too = true;
+	}
 	if (!op->net->live || op->net->held)
 		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "nothing to check");
 	return 0;
@@ -313,6 +326,51 @@ static int check_scope(struct check *k, struct plan **out, struct nd_error *err)
 	return 0;
 }
 
+static bool is_rule(const struct plan_item *item)
+{
+	return item->kind == PLAN_NFT_CHAIN || item->kind == PLAN_NFT_ELEM;
+}
+
+static void drop_rules(struct plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (!is_rule(&plan->items[i]))
+			plan->items[kept++] = plan->items[i];
+	plan->n = kept;
+}
+
+static int add_rules_of(struct plan *to, const struct plan *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		struct plan_item *item = is_rule(&from->items[i]) ?
+					 plan_add(to, from->items[i].kind) : NULL;
+
+		if (is_rule(&from->items[i]) && !item)
+			return -ENOMEM;
+		if (item)
+			*item = from->items[i];
+	}
+	return 0;
+}
+
+/* What the kernel has of the scope. */
+static int check_read(struct check *k, struct plan *scope, const char *owner, struct nd_error *err)
+{
+	const struct plan *applied = k->change.op.net->applied;
+	struct datapath *dp = k->change.netd->datapath;
+	int r;
+
+	if (k->round)
+		return datapath_snapshot_read(k->round->snapshot, scope, owner, &k->actual, err);
+	if (k->rules_too || !applied)
+		return datapath_read(dp, scope, owner, &k->actual, err);
+	drop_rules(scope);
+	r = datapath_read(dp, scope, owner, &k->actual, err);
+	return r == 0 && add_rules_of(k->actual, applied) < 0 ? nd_error_nomem(err) : r;
+}
+
 /* Worker. */
 static int check_repair(struct operation *op, struct nd_error *err)
 {
@@ -327,8 +385,7 @@ static int check_repair(struct operation *op, struct nd_error *err)
 	if (r == 0)
 		r = check_scope(k, &scope, err);
 	if (r == 0)
-		r = k->round ? datapath_snapshot_read(k->round->snapshot, scope, owner, &k->actual, err)
-			     : datapath_read(c->netd->datapath, scope, owner, &k->actual, err);
+		r = check_read(k, scope, owner, err);
 	if (r == 0 && (plan_diff(k->actual, c->plan, &diff) < 0 || put_back(k, diff) < 0))
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)
@@ -477,8 +534,14 @@ static void queue_check(struct netd *d, struct network *net, struct round *round
 	change_start(&k->change, net, check_steps, ND_COUNT(check_steps), check_end);
 }
 
+void reconcile_check_links(struct netd *d, struct network *net)
+{
+	queue_check(d, net, NULL);
+}
+
 void reconcile_check(struct netd *d, struct network *net)
 {
+	net->check_rules = true;
 	queue_check(d, net, NULL);
 }
 
@@ -487,7 +550,8 @@ static struct round *round_new(struct netd *d)
 	struct round *round = calloc(1, sizeof(*round));
 
 	if (round)
-		*round = (struct round){ .netd = d, .refs = 1 };
+		*round = (struct round){ .netd = d, .refs = 1,
+					 .ended = op_queue_ended(d->operations) };
 	return round;
 }
 

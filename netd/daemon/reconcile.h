@@ -20,6 +20,9 @@ void reconcile_reload(struct netd *d);
 
 /* Queues a check of the network against the kernel, unless it is held, inactive, or one waits. */
 void reconcile_check(struct netd *d, struct network *net);
+/* The same without its rules, of whose changes the kernel tells by notices of their own (rules.h):
+ * they are most of what there is to read. */
+void reconcile_check_links(struct netd *d, struct network *net);
 /* The same for all networks, with one look at the kernel. */
 void reconcile_check_all(struct netd *d);
 /* The host's resolvers or names changed: every server is told, and may reach the new ones. */

@@ -45,6 +45,15 @@ class Drift(netdtest.TestCase):
         self.mended("lease", lambda: self.g.udhcpc()["ip"])
         self.assertTrue(self.g.ping(self.out.V4))
 
+    def test_port_of_a_deleted_tap_goes(self):
+        for n in range(5):
+            self.netd.ctl("net-plug", "default", "--ifname", "tap%d" % n)
+        for n in range(5):
+            sh("ip", "link", "del", "tap%d" % n)
+        self.mended("ports", lambda: "tap" not in self.netd.ctl("net-port-list", "default").stdout)
+        self.netd.ctl("net-plug", "default", "--ifname", "tap0")
+        self.assertTrue(self.g.ping(self.out.V4))
+
     def test_forwarding_switched_off_comes_back(self):
         sh("sysctl", "-qw", "net.ipv4.ip_forward=0")
         self.mended("forwarding", lambda: self.g.ping(self.out.V4, timeout_s=1))

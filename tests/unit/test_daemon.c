@@ -291,7 +291,7 @@ static sd_event *event;
 static struct worker *worker;
 static struct op_queue *queue;
 static struct network net = { .name = (char *)"net" };
-static int fail_at, running;
+static int fail_at, running, follow_ups;
 static struct operation *waiting;
 
 static void note(char c)
@@ -349,10 +349,14 @@ static const struct op_step steps[] = {
 	{ "3", false, run3, undo3 }, { "4", true, run4, NULL },
 };
 
+static void begin(void);
+
 static void ended(struct operation *op)
 {
 	note(op->result < 0 ? '!' : '.');
 	free(op);
+	if (follow_ups-- > 0)
+		begin();
 	if (!--running)
 		sd_event_exit(event, 0);
 }
@@ -406,6 +410,16 @@ START_TEST(operations_on_one_network_follow_one_another)
 }
 END_TEST
 
+START_TEST(an_operation_that_another_starts_at_its_end_runs_once)
+{
+	follow_ups = 2;
+	ck_assert_str_eq(tape_of(-1, 1), "abcde.abcde.abcde.");
+	follow_ups = 1;
+	ck_assert_str_eq(tape_of(-1, 2), "abcde.abcde.abcde.");
+	follow_ups = 0;
+}
+END_TEST
+
 START_TEST(the_registry_finds_networks_and_their_bridges)
 {
 	struct registry r;
@@ -454,6 +468,7 @@ int main(void)
 	tcase_add_test(f, a_boot_is_first_once);
 	tcase_add_test(o, an_operation_that_fails_takes_back_what_it_did_newest_first);
 	tcase_add_test(o, operations_on_one_network_follow_one_another);
+	tcase_add_test(o, an_operation_that_another_starts_at_its_end_runs_once);
 	tcase_add_test(o, the_registry_finds_networks_and_their_bridges);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, f);
