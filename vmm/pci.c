@@ -380,7 +380,7 @@ void pci_bus_eject(struct pci_bus *b, unsigned slot)
 static bool in_config(unsigned offset, unsigned len_bytes)
 {
 	return (len_bytes == 1 || len_bytes == 2 || len_bytes == 4) &&
-	       offset % len_bytes == 0 && offset + len_bytes <= PCI_CONFIG_BYTES;
+	       offset % len_bytes == 0 && offset < PCI_CONFIG_BYTES;
 }
 
 static bool overlaps(unsigned offset, unsigned len, unsigned at, unsigned at_len)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "vmm/rtc.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -39,11 +38,6 @@ void rtc_reset(struct rtc *r)
 	r->status_b = B_24_HOURS;
 }
 
-static int64_t shown_s(const struct rtc *r)
-{
-	return r->status_b & B_SET ? r->frozen_s : r->now_s() + r->offset_s;
-}
-
 static uint8_t out(const struct rtc *r, int v)
 {
 	return (uint8_t)(r->status_b & B_BINARY ? v : v / 10 << 4 | v % 10);
@@ -70,9 +64,11 @@ static int hours_in(const struct rtc *r, uint8_t v)
 
 static struct tm fields(const struct rtc *r)
 {
-	time_t t = shown_s(r);
+	time_t t = r->now_s() + r->offset_s;
 	struct tm tm = { 0 };
 
+	if (r->status_b & B_SET)
+		return r->frozen;
 	(void)gmtime_r(&t, &tm);	/* fails for years beyond int: all zero then */
 	return tm;
 }
@@ -111,11 +107,11 @@ static uint8_t get(const struct rtc *r, uint8_t at)
 	}
 }
 
-/* One field of the shown time becomes another; what does not exist (February 31) is normalised. */
+/* While it is stopped, fields are set one by one and only make a time together. A date that does
+ * not exist (February 31) becomes the one so many days later. */
 static void time_set(struct rtc *r, uint8_t at, uint8_t v)
 {
 	struct tm tm = fields(r);
-	int64_t now = shown_s(r), then;
 	int year = tm.tm_year + 1900;
 
 	switch (at) {
@@ -143,23 +139,20 @@ static void time_set(struct rtc *r, uint8_t at, uint8_t v)
 	default:
 		return;			/* the day of the week follows from the date */
 	}
-	then = timegm(&tm);
 	if (r->status_b & B_SET)
-		r->frozen_s = then;
+		r->frozen = tm;
 	else
-		r->offset_s += then - now;
+		r->offset_s = timegm(&tm) - r->now_s();
 }
 
 static void status_b_set(struct rtc *r, uint8_t v)
 {
-	int64_t shown = shown_s(r);
-	bool was_set = r->status_b & B_SET;
+	struct tm shown = fields(r);
 
+	if ((r->status_b & B_SET) && !(v & B_SET))
+		r->offset_s = timegm(&shown) - r->now_s();
 	r->status_b = v;
-	if ((v & B_SET) && !was_set)
-		r->frozen_s = shown;
-	else if (!(v & B_SET) && was_set)
-		r->offset_s = shown - r->now_s();
+	r->frozen = shown;
 }
 
 static void put(struct rtc *r, uint8_t at, uint8_t v)

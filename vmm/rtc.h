@@ -14,7 +14,7 @@ struct rtc {
 	int64_t offset_s;
 	int64_t (*now_s)(void);		/* Unix time */
 	uint8_t index, status_b;
-	int64_t frozen_s;		/* what it showed when the guest stopped it to set it */
+	struct tm frozen;		/* what it shows while the guest has stopped it to set it */
 	uint8_t cells[128];
 };
 
