@@ -20,11 +20,20 @@ done
 [ -z "$install" ] || deps_install build demo test peers bench || exit 1
 
 passed=0 failed=0 skipped=0 failures=() second=()
+details=$(mktemp)		# how each failure looked, for the end of the report
+trap 'rm -f "$details"' EXIT
 started=$SECONDS
 
 stage()
 {
 	printf '\n==== %s (after %d s)\n' "$1" $((SECONDS - started))
+}
+
+# Keeps the end of what a failed test printed.
+remember()	# name, log
+{
+	printf -- '---- %s\n' "$1" >>"$details"
+	grep -vE '^(Ok|Expected Fail|Fail|Unexpected Pass|Skipped|Timeout):|^$' "$2" | tail -25 | cut -c1-300 >>"$details"
 }
 
 # A step that is one test by itself: prints its output, counts it.
@@ -95,9 +104,42 @@ again()
 		else
 			failures+=("$test in $name, twice")
 			tail -60 "$log.again"
+			remember "$test in $name" "$dir/meson-logs/testlog.txt"
 		fi
 	done
 	rm -f "$log.again"
+}
+
+# Every test again under the sanitizers; times, memory and ratios are judged in the plain build only.
+sanitized()
+{
+	stage "unit and namespace tests under the sanitizers"
+	export NETD_OTHER_BUILD=$PWD/build/check
+	tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4 --num-processes 3
+	stage "tests with time limits under the sanitizers"
+	tests build/asan "the tests with time limits, sanitizer build" --suite alone --timeout-multiplier 4 --num-processes 1
+	stage "benchmarks under the sanitizers"
+	NETD_BENCH_ROUNDS=1 NETD_BENCH_NETWORKS=10 \
+		tests build/asan "the benchmarks, sanitizer build" --suite bench --timeout-multiplier 4 --num-processes 1
+}
+
+# The tests that need a whole kernel, in two boots of an emulated machine.
+lab()
+{
+	local log last
+	log=$(mktemp)
+	tests/lab/suite build/check 2>&1 | tee "$log"
+	last=$(tail -1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+		[ "${BASH_REMATCH[2]}" = 0 ] || { failures+=("tests in the lab"); remember "the lab" "$log"; }
+	else
+		failed=$((failed + 1))
+		failures+=("the lab")
+		remember "the lab" "$log"
+	fi
+	rm -f "$log"
 }
 
 mkdir -p build
@@ -105,7 +147,7 @@ stage "build, gcc, warnings are errors"
 configure build/check -Dwerror=true -Dfaults=true && step "build" build build/check
 
 stage "unit and namespace tests"
-tests build/check "the gcc build" --no-suite alone --no-suite bench
+tests build/check "the gcc build" --no-suite alone --no-suite bench --num-processes 3
 stage "tests with time limits, one at a time"
 tests build/check "the tests with time limits" --suite alone --num-processes 1
 
@@ -113,8 +155,10 @@ if [ -z "$quick" ]; then
 	stage "build with AddressSanitizer and UndefinedBehaviorSanitizer"
 	configure build/asan -Dwerror=true -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false &&
 		step "sanitizer build" build build/asan &&
-		stage "unit and namespace tests under the sanitizers" &&
-		NETD_OTHER_BUILD=$PWD/build/check tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4
+		sanitized
+
+	stage "the lab: what needs Debian's whole kernel"
+	lab
 
 	stage "the demo"
 	step "demo.sh" ./demo.sh
@@ -130,6 +174,7 @@ if [ -z "$quick" ]; then
 fi
 
 printf '\n'
+cat "$details"
 for f in "${failures[@]}"; do
 	echo "failed: $f"
 done

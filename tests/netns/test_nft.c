@@ -546,8 +546,9 @@ START_TEST(a_network_costs_the_same_with_five_hundred_others)
 	       all_of_it->n, cpu_ms() - start);
 	ck_assert_uint_eq(all_of_it->n, NETWORKS * 6);
 	nft_free(fresh);
-	/* an emulated machine is slower, but not with more networks */
-	ck_assert_msg(last / LAST < 1.0 || last < 2 * first, "%.3f ms", last / LAST);
+	/* An emulated or busy machine is slower, but not with more networks: a layout whose cost grew with
+	 * them would be twenty times slower here. */
+	ck_assert_msg(last / LAST < 1.0 || last < 5 * first, "%.3f ms", last / LAST);
 	start = cpu_ms();
 	for (unsigned i = 0; i < NETWORKS; i++) {
 		ND_AUTO(plan_free) struct plan *p = numbered(i);
