@@ -144,7 +144,7 @@ lab()
 
 mkdir -p build
 stage "build, gcc, warnings are errors"
-configure build/check -Dwerror=true -Dfaults=true && step "build" build build/check
+configure build/check -Dprefix=/usr -Dsysconfdir=/etc -Dwerror=true -Dfaults=true && step "build" build build/check
 
 stage "unit and namespace tests"
 tests build/check "the gcc build" --no-suite alone --no-suite bench --num-processes 3
