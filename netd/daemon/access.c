@@ -14,6 +14,8 @@
 #include "netd/daemon/file.h"
 #include "netd/daemon/polkit.h"
 
+#define ACTIONS_MAX 2		/* of a call */
+
 struct access {
 	struct polkit *polkit;		/* NULL: the group decides */
 };
@@ -33,10 +35,10 @@ static const char *const object_names[] = {
 	[CONNECT] = "connect", [NETWORK] = "network", [PORT] = "network-port", [DOMAIN] = "domain",
 };
 
-/* By libvirt's access rules for its own calls; netd's follow what they do. */
 /* How the arguments say which network the call is about. BY_NET: they begin with an lv_net. */
 enum naming { UNNAMED, BY_NAME, BY_UUID, BY_NET };
 
+/* By libvirt's access rules for its own calls; netd's follow what they do. */
 static const struct rule {
 	const char *api;
 	enum object object;
@@ -91,6 +93,7 @@ static const struct rule {
 	{ "netdNetworkDestroyAll", NETWORK, "stop", NULL, UNNAMED },
 };
 
+/* Those without their prefix. */
 static void put_action(char out[64], enum object object, const char *permission)
 {
 	snprintf(out, 64, ".api.%s.%s", object_names[object], permission);
@@ -104,7 +107,7 @@ static const struct rule *rule_of(const struct rpc_method *m)
 	return NULL;
 }
 
-void access_actions(const struct rpc_method *m, char out[ACCESS_ACTIONS_MAX][64], size_t *n_out)
+static void actions_of(const struct rpc_method *m, char out[ACTIONS_MAX][64], size_t *n_out)
 {
 	enum object object = strncmp(m->api, "virDomain", 9) == 0 ? DOMAIN : CONNECT;
 	const struct rule *rule = rule_of(m);
@@ -234,7 +237,7 @@ struct asking {
 	struct rpc_call *call;
 	bool connecting;		/* AUTH_POLKIT */
 	struct access_identity who;
-	char actions[ACCESS_ACTIONS_MAX][64];
+	char actions[ACTIONS_MAX][64];
 	size_t n, at;
 	char name[256], uuid[ND_UUID_STRLEN];	/* of the network; "": none */
 };
@@ -312,7 +315,7 @@ static struct asking *asking_new(struct netd *d, struct rpc_call *call, struct c
 	return k;
 }
 
-/* 0: allowed, for those who need not be asked. */
+/* Asks the first question; k is freed when that cannot be. */
 static int start(struct asking *k, struct nd_error *err)
 {
 	int r = ask_next(k, err);
@@ -388,17 +391,15 @@ int access_authorize(void *context, struct rpc_call *call, const struct rpc_meth
 	struct client *c = client_of(rpc_call_session(call));
 	struct asking *k;
 
-	/* Its daemon may say for whom it speaks, and end that. */
-	if (nd_streq(m->api, "virConnectSetIdentity"))
-		return 0;
 	if (!d->access->polkit)
 		return judge_by_group(c, m, err);
-	if (!c || c->who.uid == 0)
-		return 0;	/* root */
+	/* Root, or its daemon that says for whom it speaks now. */
+	if (!c || c->who.uid == 0 || nd_streq(m->api, "virConnectSetIdentity"))
+		return 0;
 	k = asking_new(d, call, c);
 	if (!k)
 		return nd_error_nomem(err);
-	access_actions(m, k->actions, &k->n);
+	actions_of(m, k->actions, &k->n);
 	if (args)
 		name_network(k, m, args);
 	return start(k, err);

@@ -37,8 +37,3 @@ struct access_identity {
 /* Only a peer that is root, or netd's own user, may say so; it may say it again. */
 int access_set_identity(struct netd *d, struct rpc_session *s, const struct access_identity *who,
 			struct nd_error *err);
-
-/* The actions of a call, with "" in place of the prefix: ".api.network.start"; at most 2. n_out
- * is never 0. Pure, for the tests. */
-#define ACCESS_ACTIONS_MAX 2
-void access_actions(const struct rpc_method *m, char out[ACCESS_ACTIONS_MAX][64], size_t *n_out);

@@ -33,6 +33,11 @@ static int auth_polkit(struct rpc_call *call, void *args, void *ret, struct nd_e
 	return access_authenticate(call_netd(call), call, err);
 }
 
+static int auth_sasl(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	return nd_error_set(err, ND_ERR_AUTH_FAILED, "SASL is not offered here");
+}
+
 /* Scheme "network", "netd" or "qemu" (or none at all) with path /system, or no path. "qemu" is what
  * clients that manage guests ask for, whatever runs these. */
 static int check_uri(const char *uri, struct nd_error *err)
@@ -224,6 +229,9 @@ const struct rpc_method connect_methods[] = {
 	     lv_connect_supports_feature_args, lv_int_ret, connect_supports_feature),
 	CALL_RET(LV_PROC_AUTH_LIST, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, lv_auth_list_ret,
 		 auth_list),
+	CALL_NONE(LV_PROC_AUTH_SASL_INIT, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, auth_sasl),
+	CALL_NONE(LV_PROC_AUTH_SASL_START, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, auth_sasl),
+	CALL_NONE(LV_PROC_AUTH_SASL_STEP, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, auth_sasl),
 	CALL_RET(LV_PROC_AUTH_POLKIT, "virConnectOpen", EARLY | RPC_BEFORE_AUTH, lv_int_ret, auth_polkit),
 	CALL_RET(LV_PROC_CONNECT_GET_URI, "virConnectGetURI", RO, lv_str_ret, connect_get_uri),
 	CALL_RET(LV_PROC_CONNECT_IS_SECURE, "virConnectIsSecure", RO, lv_int_ret, connect_is_secure),

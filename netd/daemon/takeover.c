@@ -290,31 +290,44 @@ static int leases_again(const struct takeover *t, const struct left *l, struct l
 	return 0;
 }
 
-/* From the end of its dnsmasq on: there is no way back to libvirt's server but libvirt. */
-static int take_bridge(const struct takeover *t, const struct left *l, struct leases_file *leases,
-		       bool seeded, struct nd_error *err)
+/* The live file first: a bridge with netd's alias and without such a file is swept as a leftover. */
+static int become_live(const struct takeover *t, const struct left *l, struct nd_error *err)
 {
-	int r = libvirt_dnsmasqs_end(t->dnsmasqs, l->name, DNSMASQ_END_MS, err);
+	int r = store_write_live(t->to, l->live, err);
+
+	if (r < 0 || !forward_mode_is_l3(l->live->forward.mode))
+		return r;
+	r = adopt_bridge(t, l, err);
+	if (r < 0)
+		(void)store_remove_live(t->to, l->name, NULL);	/* the first error is told */
+	return r;
+}
+
+/* From the end of its dnsmasq on there is no way back to libvirt's server but libvirt. */
+static int take_running(const struct takeover *t, const struct left *l, struct leases_file *leases,
+			bool seeded, struct nd_error *err)
+{
+	bool l3 = forward_mode_is_l3(l->live->forward.mode);
+	int r = l3 ? libvirt_dnsmasqs_end(t->dnsmasqs, l->name, DNSMASQ_END_MS, err) : 0;
 
 	if (r < 0)
 		return r;
 	r = seeded ? leases_again(t, l, leases, err) : 0;
 	if (r == 0)
-		r = adopt_bridge(t, l, err);
-	if (r < 0)
+		r = become_live(t, l, err);
+	if (r < 0 && l3)
 		return nd_error_prefix(err, "its dnsmasq has ended already, start libvirt's daemon or "
 				       "netd again");
-	return 0;
+	return r;
 }
 
-/* As far as netd's files: the definition, unless netd has it, and the live file, which comes last. */
+/* As far as netd's files: leases, the definition unless netd has it, the live file. */
 static int take_files(const struct takeover *t, const struct left *l, bool define,
 		      struct leases_file *leases, bool *seeded, struct nd_error *err)
 {
-	bool l3 = l->live && forward_mode_is_l3(l->live->forward.mode);
 	int r = 0;
 
-	if (l3) {
+	if (l->live && forward_mode_is_l3(l->live->forward.mode)) {
 		r = leases_put(t, l, leases, err);
 		*seeded = r == 0;
 		if (r == -EEXIST) {
@@ -325,12 +338,9 @@ static int take_files(const struct takeover *t, const struct left *l, bool defin
 	}
 	if (r == 0 && define)
 		r = write_definition(t, l, err);
-	if (r < 0)
+	if (r < 0 || !l->live)
 		return r;
-	if (l3)
-		r = take_bridge(t, l, leases, *seeded, err);
-	if (r == 0 && l->live)
-		r = store_write_live(t->to, l->live, err);
+	r = take_running(t, l, leases, *seeded, err);
 	if (r < 0 && define)
 		remove_definition(t, l);
 	return r;
@@ -400,6 +410,15 @@ static void left_as_it_is(const struct left *l, const struct nd_error *err)
 	nd_log(LOG_ERR, l->name, "libvirt's network is left as it is: %s", message);
 }
 
+/* The network is netd's already: a netd that was killed may not have come as far as its bridge. */
+static void go_on(const struct takeover *t, const struct left *l)
+{
+	struct nd_error err = { 0 };
+
+	if (l->live && forward_mode_is_l3(l->live->forward.mode) && adopt_bridge(t, l, &err) < 0)
+		nd_log(LOG_ERR, l->name, "%s", err.text);
+}
+
 static void take(struct takeover *t, struct left *l)
 {
 	ND_AUTO(leases_file_fini) struct leases_file leases = { 0 };
@@ -412,8 +431,12 @@ static void take(struct takeover *t, struct left *l)
 		net_def_free(l->live);
 		l->live = NULL;		/* a leftover of libvirt's own */
 	}
-	if (refused || (net && net->live))
+	if (refused)
 		return;
+	if (net && net->live) {
+		go_on(t, l);
+		return;
+	}
 	define = !net && l->def && !was_taken(&t->netd->paths, &l->uuid);
 	if (!define && !l->live)
 		return;

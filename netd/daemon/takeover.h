@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* takeover.h -- libvirt's networks become netd's: definitions, autostart links, running bridges
  *
- *	looked at -> definition and leases written -> its dnsmasq ended -> live file written
+ *	looked at -> leases and definition written -> its dnsmasq ended -> live file, bridge
  *	  | refused, or a write failed                       | (from here on it is netd's)
  *	  v                                                  v
  *	as libvirt left it                    checked as every network that ran before; once its

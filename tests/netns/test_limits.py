@@ -92,6 +92,32 @@ class Limits(netdtest.TestCase):
             os.rename(self.netd.root + "/etc/netd", self.netd.root + "/etc/netd.%d" % limit)
         self.assertEqual(orders, [[1, 2], [2, 1]])
 
+    def test_each_number_of_the_protocol_is_answered(self):
+        """What netd does not have is named; the daemon's own messages are no calls."""
+        self.start("")
+        w, said = self.wire(), {}
+        for proc in range(1, 448):
+            if proc in (rpcwire.OPEN, rpcwire.CLOSE):
+                continue
+            w.send(call(proc))
+            got, _, _, status, payload = w.receive()
+            code, domain = struct.unpack(">ii", payload[:8]) if status else (0, 0)
+            said.setdefault((code, domain) if code == 39 else code, []).append(proc)
+            self.assertEqual(got, proc)
+            if code == 3:
+                self.assertRegex(payload, rb"not supported by the connection driver: vir[A-Z]\w+")
+        self.assertGreater(len(said[3]), 200)
+        unknown = [p for p in said[39, 7] if not self.is_call(w, p)]
+        self.assertEqual(unknown, [107, *range(169, 174), 195, 224, 241, 248, 268, 269, 270, 276, 292, 311, 315,
+                                   *range(318, 334), 339, 346, 348, 354, 359, 362, 363, 367, 370, 373, 376, 377,
+                                   379, 382, 383, 385, 423, 438, 446, 447])
+        w.ask(rpcwire.GET_LIB_VERSION)
+
+    def is_call(self, w, proc):
+        """Only its arguments were missing."""
+        w.send(call(proc))
+        return b"unknown procedure" not in w.receive()[4]
+
     def test_a_document_is_not_read_before_its_sender_may_send_it(self):
         self.start("")
         w = self.wire(self.netd.socket + "-ro")

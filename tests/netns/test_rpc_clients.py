@@ -149,12 +149,13 @@ class Clients(netdtest.TestCase):
         seen = 0
         for i in range(20):
             xml = netdtest.nat_xml("net%d" % i, "vb%d" % i, 100 + i)
-            for _ in range(3):
+            for _ in range(4):
                 self.netd.define(xml, start=False)
                 for _ in range(300):
                     self.assertEqual(quick.receive()[0], rpcwire.LIFECYCLE)
                     seen += 1
-        self.assertEqual(seen, 18000)
+        self.assertEqual(seen, 24000)
+        self.assertTrue(slow.closed())
         self.assert_answered(0.5)
 
     def test_speed_of_the_cheapest_call(self):

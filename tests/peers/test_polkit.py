@@ -3,6 +3,7 @@
 """Who may do what: polkit per call, on a bus of the test's own, and users for whom daemons speak."""
 import contextlib
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -141,6 +142,10 @@ class Polkit(netdtest.TestCase):
         self.assertIn("other", self.virsh("manager", "net-list").stdout)
         self.assert_refused(self.virsh("manager", "net-destroy", "kept"), "access denied: user 2002 may not do "
                             "'org.netd.api.network.stop': access denied by policy")
+        uid = str(USERS["manager"])
+        done = sh("setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", netdtest.built("netd/ctl/netdctl"),
+                  "-c", self.netd.uri(), "net-info", "other", check=False)
+        self.assertIn("Active:         yes", done.stdout, done.stderr)
         done = self.virsh("manager", "net-destroy", "other")
         self.assertEqual(done.returncode, 0, done.stderr)
         done = self.virsh("manager", "net-start", "other")
@@ -156,6 +161,18 @@ class Polkit(netdtest.TestCase):
                  timeout=10, step=0.3)
         self.assertNotIn("unclosed", self.virsh("manager", "net-define", "/run/bad.xml").stderr)
         self.assertEqual(self.netd.ctl("net-list", "--name").stdout.split(), ["kept", "other"])
+
+    def test_each_action_that_is_asked_for_is_in_the_policy(self):
+        source = os.path.join(netdtest.SOURCE, "netd/daemon/")
+        with open(source + "access.c") as f:
+            rules = re.findall(r'^	\{ "\w+", ([A-Z]+), "([a-z-]+)", (?:NULL|"([a-z-]+)"), \w+ \},$', f.read(), re.M)
+        names = {"CONNECT": "connect", "NETWORK": "network", "PORT": "network-port"}
+        asked = {"org.netd.api.%s.%s" % (names[o], p) for o, *both in rules for p in both if p}
+        asked |= {"org.netd.api.%s.%s" % (o, p) for o in ("connect", "domain") for p in ("read", "write")}
+        with open(source + "units/org.netd.policy") as f:
+            there = set(re.findall('<action id="(.*?)">', f.read()))
+        self.assertEqual(there, asked | {"org.netd.unix.monitor", "org.netd.unix.manage"})
+        self.assertGreater(len(rules), 40)
 
     def test_libvirts_actions(self):
         """Where libvirt's policy is installed its own rules hold."""

@@ -128,6 +128,37 @@ class Echo:
             s.close()
 
 
+class Asking:
+    """A guest that asks for a name all the time: how long it had to wait at worst."""
+
+    QUERY = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x05fixed\0\0\x01\0\x01"
+
+    def __init__(self, guest, server):
+        with netdtest.in_ns(guest.name):
+            self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.settimeout(0.05)
+        self.socket.connect((server, 53))
+        self.answers, self.worst_s, self.going = 0, 0, True
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        last = time.monotonic()
+        while self.going:
+            with contextlib.suppress(OSError):	# nobody, or a port that is closed
+                self.socket.send(self.QUERY)
+                self.answers += self.socket.recv(512)[3] & 15 == 0
+                now = time.monotonic()
+                self.worst_s, last = max(self.worst_s, now - last), now
+            time.sleep(0.01)
+        self.worst_s = max(self.worst_s, time.monotonic() - last)
+
+    def end(self):
+        self.going = False
+        self.thread.join()
+        self.socket.close()
+
+
 class Takeover(netdtest.TestCase):
     def setUp(self):
         super().setUp()
@@ -222,6 +253,11 @@ class Takeover(netdtest.TestCase):
 
         ping = guest.spawn("ping", "-n", "-i", "0.02", outside.V4, stdout=subprocess.PIPE, text=True)
         gateway = guest.spawn("ping", "-n", "-i", "0.02", "192.168.122.1", stdout=subprocess.PIPE, text=True)
+        # what libvirt's QEMU driver puts on the bridge for a guest
+        sh("ip", "tuntap", "add", "vnet7", "mode", "tap")
+        sh("ip", "link", "set", "vnet7", "address", "fe:54:00:0a:0b:0c", "master", "virbr0", "up")
+        asking = Asking(guest, "192.168.122.1")
+        self.addCleanup(asking.end)
         stream = Echo(guest, outside)
         self.addCleanup(stream.end)
         self.libvirtd.stop()
@@ -236,6 +272,10 @@ class Takeover(netdtest.TestCase):
             said = p.communicate(timeout=10)[0]
             self.assertRegex(said, r"\b0% packet loss", said[-300:])
         self.assertEqual(stream.errors, 0)
+        asking.end()
+        print("DNS paused for %.2f s" % asking.worst_s, file=sys.stderr)
+        self.assertGreater(asking.answers, 20)
+        self.assertLess(asking.worst_s, 5)
 
         self.assertEqual(self.networks(), {"default": ("active", "yes"), "stopped": ("inactive", "yes")})
         self.assertEqual(dnsmasqs(), [])
@@ -247,6 +287,9 @@ class Takeover(netdtest.TestCase):
         self.assertIn("virbr9", sh("nft", "list", "chain", "ip", "filter", "LIBVIRT_FWO").stdout)
         self.assertEqual(self.netd.ctl("net-port-list", "default", "--uuid").stdout.split(),
                          ["11111111-2222-3333-4444-555555555555"])
+
+        self.assertIn("master virbr0", sh("ip", "link", "show", "vnet7").stdout)
+        self.assertIn("52:54:00:0a:0b:0c", self.netd.ctl("net-map", "default").stdout)
 
         # The leases are there before anybody renews, with their names.
         self.assertEqual({(a, name) for _, a, name, _ in self.leases()},
@@ -271,7 +314,7 @@ class Takeover(netdtest.TestCase):
         self.libvirtd.stop()
         with open(LIB + "/dnsmasq/virbr0.status", "w") as f:
             f.write('[ { "ip-address": "192.168.122.7", "mac-address": "nonsense" } ]')
-        before = sh("nft", "list", "ruleset").stdout
+        before = sh("nft", "-s", "list", "ruleset").stdout
         self.netd.start()
         self.assertIn("default: libvirt's network is left as it is: ", self.netd.log())
         self.assertIn("virbr0.status': lease 1 has no valid mac-address", self.netd.log())
@@ -279,7 +322,7 @@ class Takeover(netdtest.TestCase):
         self.assertEqual(len(dnsmasqs()), 2)
         self.assertEqual(os.listdir(self.netd.root + "/var/lib/netd/leases"), [])
         self.assertNotIn("alias", sh("ip", "link", "show", "virbr0").stdout)
-        self.assertEqual(sh("nft", "list", "ruleset").stdout, before)
+        self.assertEqual(sh("nft", "-s", "list", "ruleset").stdout, before)
         # What is wrong was put right: the next start takes it.
         os.truncate(LIB + "/dnsmasq/virbr0.status", 0)
         self.netd.restart()
@@ -294,6 +337,7 @@ class Takeover(netdtest.TestCase):
         wait_for("the lease written", lambda: address in read(LIB + "/dnsmasq/virbr0.status"))
         sh("mkdir", "/run/saved")
         sh("cp", "-a", ETC + "/networks", RUN + "/network", LIB + "/dnsmasq", "/run/saved")
+        self.back_at_libvirt()
         self.netd.env["NETD_FAULT"] = "count:/run/faults"
         self.netd.start()
         wait_for("all done", lambda: not os.path.exists(RUN + "/network/default.xml"))
@@ -305,20 +349,29 @@ class Takeover(netdtest.TestCase):
         last = next(i for i, line in enumerate(lines) if "remove libvirt's rules" in line)
         self.assertGreater(last - first, 15)
         ended = next(i for i, line in enumerate(lines) if "end libvirt's dnsmasq" in line)
-        for at in [*range(first, ended, 2), ended]:
+        adopted = next(i for i, line in enumerate(lines) if "change bridge 'virbr0'" in line)
+        for at in [*range(first, ended, 3), *range(ended, adopted + 1)]:
             with self.subTest(fails=lines[at]):
                 self.back_at_libvirt()
                 self.netd.env["NETD_FAULT"] = "%d:EIO" % (at + 1)
                 self.netd.start()
-                self.assertIn("default: libvirt's network is left as it is: ", self.netd.log())
+                log = self.netd.log()
+                self.assertIn("default: libvirt's network is left as it is: ", log)
+                self.assertEqual("its dnsmasq has ended already" in log, at > ended)
                 self.assertEqual(self.networks(), {})
-                self.assertEqual((len(dnsmasqs()), len(self.libvirt_rules())), (2, 4))
+                self.assertEqual((len(dnsmasqs()), len(self.libvirt_rules())), (2 if at <= ended else 0, 4), log)
                 for path in ("etc/netd/networks/autostart", "run/netd/networks", "var/lib/netd/leases"):
                     self.assertEqual(os.listdir(os.path.join(self.netd.root, path)), [])
                 self.assertEqual(os.listdir(self.netd.root + "/etc/netd/networks"), ["autostart"])
-                self.assertNotIn("alias", sh("ip", "link", "show", "virbr0").stdout)
+                link = sh("ip", "-d", "link", "show", "virbr0").stdout
+                self.assertNotIn("alias", link)
                 os.truncate(self.netd.log_path, 0)
-        for at in range(first, min(last + 4, len(lines)), 4):
+        # after the last of them the next start takes it
+        self.netd.env["NETD_FAULT"] = ""
+        self.netd.restart()
+        wait_for("libvirt's state gone", lambda: not os.path.exists(RUN + "/network/default.xml"))
+        self.assertEqual([(a, n) for _, a, n, _ in self.leases()], [(address + "/24", "early")])
+        for at in range(first, min(last + 4, len(lines)), 6):
             with self.subTest(killed_at=lines[at]):
                 self.back_at_libvirt()
                 self.netd.env["NETD_FAULT"] = "%d:kill" % (at + 1)
@@ -339,8 +392,9 @@ class Takeover(netdtest.TestCase):
         sh("ip", "link", "del", "virbr0", check=False)
         sh("nft", "flush", "ruleset")
         sh("nft", "delete", "table", "inet", "netd", check=False)
-        for path in ("etc/netd/networks", "run/netd", "var/lib/netd"):
+        for path in ("etc/netd", "run/netd", "var/lib/netd"):
             sh("rm", "-rf", os.path.join(self.netd.root, path))
+        self.configure("libvirt_takeover = yes\n")
         for path, name in ((ETC, "networks"), (RUN, "network"), (LIB, "dnsmasq")):
             sh("rm", "-rf", path + "/" + name)
             sh("cp", "-a", "/run/saved/" + name, path)
