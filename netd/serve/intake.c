@@ -11,6 +11,18 @@
 
 #define FRAME_MAX 1536		/* an untagged Ethernet frame; longer ones are cut and fail later */
 
+/* A flood ends with a second in which fewer frames than this were beyond their share. */
+#define FLOOD_MIN_FRAMES 2000
+#define FLOOD_WINDOW_US 1000000
+#define FLOOD_BATCHES 128		/* of one turn: more than the socket's buffer holds */
+
+/* The time of one turn that goes to others than plugged guests within their share. */
+#define EXTRA_MIN_US 60
+#define EXTRA_MAX_US 4000
+#define EXTRA_GROWS_US 20
+#define LATE_US 2000			/* a turn that comes so much later than it was due is late: */
+#define LATE_HOLD_US 5000000		/* the least for so long */
+
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 };
@@ -23,6 +35,7 @@ struct slot {
 	struct iovec iov;
 	uint32_t len;
 	bool csum_partial, waiting;
+	enum share_of share;
 };
 
 struct intake {
@@ -31,7 +44,13 @@ struct intake {
 	struct intake_counters counters;
 	bool used;			/* more than the first page since the last rest */
 	unsigned full_turns;		/* in a row */
-	uint64_t flooded_until_ms;
+	bool flooded;
+	uint64_t window_end_us;		/* of the flood's current second ... */
+	uint64_t window_extra;		/* ... in which so many were beyond their share */
+	uint64_t due_us;		/* the next turn of the flood */
+	uint64_t extra_us;		/* what a turn may take for them, ... */
+	uint64_t extra_held_us;		/* ... which does not grow before then, ... */
+	uint64_t extra_end_us;		/* ... until when this one may */
 };
 
 struct intake *intake_new(void)
@@ -123,67 +142,121 @@ static unsigned receive_turn(struct intake *in, int fd)
 	return n + receive(in, fd, n, INTAKE_FRAMES - n);
 }
 
-/* Many full turns in a row are a flood, and one more within a second of the last is still it. */
-static bool is_flooded(struct intake *in, bool full, uint64_t now_ms)
+/* --- floods --- */
+
+static void flood_begin(struct intake *in, uint64_t at_us)
 {
-	in->full_turns = full ? in->full_turns + 1 : 0;
-	if (in->full_turns > INTAKE_PATIENCE || (full && now_ms < in->flooded_until_ms))
-		in->flooded_until_ms = now_ms + 1000;
-	return now_ms < in->flooded_until_ms;
+	in->flooded = true;
+	in->full_turns = 0;
+	in->window_end_us = at_us + FLOOD_WINDOW_US;
+	in->window_extra = 0;
+	in->due_us = at_us;
+	in->extra_us = EXTRA_MIN_US;
 }
 
-static void serve_extra(struct intake *in, unsigned n, bool flooded, intake_frame each, void *arg)
+/* A turn of a flood begins: it may have ended, else what this turn may take is decided. */
+static void flood_turn(struct intake *in, uint64_t at_us)
 {
-	uint64_t end_us = now_us() + INTAKE_EXTRA_US;
-	bool full = n == INTAKE_FRAMES;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct slot *s = &in->slots[i];
-
-		if (!s->waiting)
-			continue;
-		if (flooded && (full || now_us() > end_us)) {
-			in->counters.dropped_share++;
-			continue;
-		}
-		each(arg, s->frame, s->len, s->csum_partial);
-		in->counters.over_share++;
-		in->counters.served++;
+	if (at_us >= in->window_end_us) {
+		in->flooded = in->window_extra >= FLOOD_MIN_FRAMES;
+		in->window_end_us = at_us + FLOOD_WINDOW_US;
+		in->window_extra = 0;
 	}
+	if (at_us > in->due_us + LATE_US) {
+		in->extra_us = EXTRA_MIN_US;
+		in->extra_held_us = at_us + LATE_HOLD_US;
+	} else if (at_us > in->extra_held_us && in->extra_us < EXTRA_MAX_US) {
+		in->extra_us += EXTRA_GROWS_US;
+	}
+	in->extra_end_us = at_us + in->extra_us;
 }
 
-bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame each, void *arg)
-{
-	unsigned n = receive_turn(in, fd), extra = 0;
-	uint64_t now_ms;
-	bool flooded;
+/* --- turns --- */
 
-	if (n == 0)
-		return false;
-	now_ms = now_us() / 1000;
-	flooded = is_flooded(in, n == INTAKE_FRAMES, now_ms);
-	in->counters.frames += n;
+static void serve(struct intake *in, struct slot *s, intake_frame each, void *arg)
+{
+	s->waiting = false;
+	in->counters.served++;
+	each(arg, s->frame, s->len, s->csum_partial);
+}
+
+/* Plugged guests within their share; how many others there are. */
+static unsigned serve_guests(struct intake *in, unsigned n, struct share *share, uint64_t at_us,
+			     intake_frame each, void *arg)
+{
+	unsigned others = 0;
+
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = &in->slots[i];
 		struct nd_mac src;
 
-		s->waiting = false;
-		if (!slot_judge(s, &in->messages[i])) {
+		s->waiting = slot_judge(s, &in->messages[i]);
+		if (!s->waiting) {
 			in->counters.dropped_foreign++;
 			continue;
 		}
 		memcpy(src.bytes, s->frame + ETH_ALEN, ETH_ALEN);
-		if (!share_take(share, &src, now_ms)) {
-			s->waiting = true;
-			extra++;
+		s->share = share_take(share, &src, at_us / 1000);
+		in->window_extra += s->share == SHARE_NONE;
+		if (s->share == SHARE_GUEST)
+			serve(in, s, each, arg);
+		else
+			others++;
+	}
+	return others;
+}
+
+/* The others that have this share; in a flood as far as time allows. */
+static void serve_others(struct intake *in, unsigned n, enum share_of share, intake_frame each,
+			 void *arg)
+{
+	bool over = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct slot *s = &in->slots[i];
+
+		if (!s->waiting || s->share != share)
+			continue;
+		over = over || (in->flooded && now_us() >= in->extra_end_us);
+		if (over) {
+			in->counters.dropped_share++;
 			continue;
 		}
-		each(arg, s->frame, s->len, s->csum_partial);
-		in->counters.served++;
+		in->counters.over_share += share == SHARE_NONE;
+		serve(in, s, each, arg);
 	}
-	if (extra)
-		serve_extra(in, n, flooded, each, arg);
-	return n == INTAKE_FRAMES;
+}
+
+/* What waits, as far as there is room for it; returns how many frames that were. */
+static unsigned serve_batch(struct intake *in, int fd, struct share *share, uint64_t at_us,
+			    intake_frame each, void *arg)
+{
+	unsigned n = receive_turn(in, fd);
+
+	in->counters.frames += n;
+	if (serve_guests(in, n, share, at_us, each, arg)) {
+		serve_others(in, n, SHARE_STRANGERS, each, arg);
+		serve_others(in, n, SHARE_NONE, each, arg);
+	}
+	return n;
+}
+
+bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame each, void *arg)
+{
+	uint64_t at_us = now_us();
+	unsigned batches = 0, n;
+
+	if (in->flooded)
+		flood_turn(in, at_us);
+	do {
+		n = serve_batch(in, fd, share, at_us, each, arg);
+	} while (n == INTAKE_FRAMES && in->flooded && ++batches < FLOOD_BATCHES);
+	in->full_turns = n == INTAKE_FRAMES ? in->full_turns + 1 : 0;
+	if (!in->flooded && in->full_turns > INTAKE_PATIENCE)
+		flood_begin(in, at_us);
+	if (in->flooded)
+		in->due_us = now_us() + INTAKE_PAUSE_MS * 1000;
+	return in->flooded;
 }
 
 void intake_counters(struct intake *in, int fd, struct intake_counters *out)

@@ -2,10 +2,15 @@
 /* intake.h -- frames from the packet socket, a bounded and fair amount at a time
  *
  * One turn takes what waits, up to INTAKE_FRAMES. Frames within their sender's share are served
- * first, the others after them. Under a flood, which is many full turns in a row, the others are
- * served only while the socket was empty and the turn's time is not used up: nearly all of a turn
- * is then spent on emptying the socket, whose overrun would hit everybody. What a busy relay
- * sends in a burst is no flood.
+ * first, the others after them. What a busy relay sends in a burst is no flood; many full turns in a
+ * row are. While a flood lasts
+ *	- the socket is looked at every INTAKE_PAUSE_MS only, and emptied: waking up for each of its
+ *	  frames would make the server one that uses its processor all the time, and the scheduler
+ *	  lets such a one wait for tens of milliseconds when the machine is busy
+ *	- strangers' frames, and those beyond their sender's share, get a limited time each turn. It is
+ *	  nearly nothing for a while after the server was woken up late, which says that others want
+ *	  the processor too, and grows when that does not happen.
+ * So a plugged guest within its share waits for a pause and that time at most.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,7 +22,7 @@
 
 #define INTAKE_FRAMES 64
 #define INTAKE_PATIENCE 32	/* full turns in a row that are no flood yet, but a burst */
-#define INTAKE_EXTRA_US 1000	/* for frames beyond their sender's share, each turn of a flood */
+#define INTAKE_PAUSE_MS 2	/* between the turns of a flood */
 
 struct intake;
 
@@ -25,7 +30,7 @@ struct intake_counters {
 	uint64_t frames;
 	uint64_t served;
 	uint64_t over_share;		/* served although beyond the sender's share */
-	uint64_t dropped_share;		/* not served: beyond the share, and others waited */
+	uint64_t dropped_share;		/* not served: strangers' or beyond the share, in a flood */
 	uint64_t dropped_foreign;	/* tagged, not from this bridge's segment, or short */
 	uint64_t dropped_kernel;	/* the socket's buffer was full */
 };
@@ -37,7 +42,8 @@ ND_DEFINE_AUTO(struct intake *, intake_free)
 
 typedef void (*intake_frame)(void *arg, const void *frame, size_t len, bool csum_partial);
 
-/* One turn on the packet socket fd. True: more frames probably wait. */
+/* One turn on the packet socket fd. True: there is a flood, the next turn is due INTAKE_PAUSE_MS from
+ * now, whatever the socket says; false: it is due when the socket is readable. */
 bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame each, void *arg);
 
 /* Gives the buffers' memory back; called when the server has been idle for a while. */

@@ -39,6 +39,7 @@ struct service {
 	struct intake *intake;
 	struct share *share;
 	uint64_t busy_at_ms;		/* when frames last came */
+	uint64_t packets_at_ms;		/* the next turn of a flood; 0: when the socket is readable */
 	struct nd_log_limit reservation_lines;
 };
 
@@ -432,10 +433,16 @@ static void on_frame(void *arg, const void *frame, size_t len, bool csum_partial
 	dhcp4_service_frame(s->dhcp, frame, len, csum_partial, dhcp_now_ms());
 }
 
+/* While a flood lasts, the socket's being readable is no news: the clock says when to read it. */
 static void packet_turn(struct service *s)
 {
+	bool flooded = intake_turn(s->intake, FD_PACKET, s->share, on_frame, s);
+	struct epoll_event ev = { .events = flooded ? 0 : EPOLLIN, .data.u64 = SOURCE_PACKET };
+
 	s->busy_at_ms = dns_now_ms();
-	(void)intake_turn(s->intake, FD_PACKET, s->share, on_frame, s);	/* level-triggered */
+	if (flooded != (s->packets_at_ms != 0))
+		(void)epoll_ctl(FD_EPOLL, EPOLL_CTL_MOD, FD_PACKET, &ev);	/* cannot fail */
+	s->packets_at_ms = flooded ? s->busy_at_ms + INTAKE_PAUSE_MS : 0;
 }
 
 /* --- life --- */
@@ -587,6 +594,8 @@ static int sleep_ms(const struct service *s)
 		left_ms = (uint64_t)dns_ms;
 	if (s->busy_at_ms && left_ms > REST_AFTER_MS)
 		left_ms = REST_AFTER_MS;
+	if (s->packets_at_ms && left_ms > INTAKE_PAUSE_MS)
+		left_ms = INTAKE_PAUSE_MS;
 	if (left_ms == UINT64_MAX)
 		return -1;
 	/* The boot clock goes on while the machine sleeps and epoll's does not: look now and then. */
@@ -627,6 +636,8 @@ void service_run(struct service *s)
 
 		for (int i = 0; i < n && !s->quit; i++)
 			handle(s, &events[i]);
+		if (s->packets_at_ms && s->packets_at_ms <= dns_now_ms())
+			packet_turn(s);
 		if (s->dhcp && dhcp4_service_next_ms(s->dhcp) <= dhcp_now_ms())
 			dhcp4_service_tick(s->dhcp, dhcp_now_ms());
 		if (s->dns)

@@ -84,16 +84,17 @@ static bool bucket_take(struct bucket *b, uint32_t now_ms)
 	return true;
 }
 
-bool share_take(struct share *s, const struct nd_mac *mac, uint64_t now_ms)
+enum share_of share_take(struct share *s, const struct nd_mac *mac, uint64_t now_ms)
 {
 	struct port *port = s->n_ports ? bsearch(mac, s->ports, s->n_ports, sizeof(*s->ports),
 						 port_compare) : NULL;
 	uint64_t key = 0;
 
 	if (port)
-		return bucket_take(&port->bucket, (uint32_t)now_ms);
+		return bucket_take(&port->bucket, (uint32_t)now_ms) ? SHARE_GUEST : SHARE_NONE;
 	memcpy(&key, mac->bytes, sizeof(mac->bytes));
 	/* Multiplication by a secret odd number: good enough that a guest cannot aim at another's
 	 * bucket without seeing the answers to thousands of tries. */
-	return bucket_take(&s->strangers[key * s->seed >> 55], (uint32_t)now_ms);
+	return bucket_take(&s->strangers[key * s->seed >> 55], (uint32_t)now_ms) ? SHARE_STRANGERS :
+		SHARE_NONE;
 }

@@ -24,5 +24,11 @@ ND_DEFINE_AUTO(struct share *, share_free)
 /* The plugged guests; replaces the old list. 0 or -ENOMEM (the old list stays). */
 int share_set_ports(struct share *s, const struct nd_mac *macs, size_t n);
 
-/* Takes a token for one frame of this source MAC: true while it has one. */
-bool share_take(struct share *s, const struct nd_mac *mac, uint64_t now_ms);
+enum share_of {
+	SHARE_GUEST,			/* of a plugged guest's own */
+	SHARE_STRANGERS,		/* of what all others have together */
+	SHARE_NONE,			/* used up */
+};
+
+/* Takes a token for one frame of this source MAC, if it has one; of which share. */
+enum share_of share_take(struct share *s, const struct nd_mac *mac, uint64_t now_ms);

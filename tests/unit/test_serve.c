@@ -3,15 +3,18 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netd/base/array.h"
 #include "netd/daemon/lease_cache.h"
 #include "netd/serve/channel.h"
 #include "netd/serve/config.h"
+#include "netd/serve/intake.h"
 #include "netd/serve/message.h"
 #include "netd/serve/share.h"
 
@@ -411,13 +414,157 @@ START_TEST(strangers_use_up_their_own_share_only)
 	ck_assert_int_eq(share_set_ports(s, &port, 1), 0);
 	for (uint32_t i = 0; i < 200000; i++) {
 		memcpy(stranger.bytes + 2, &i, 4);
-		served += share_take(s, &stranger, 1000000);
+		served += share_take(s, &stranger, 1000000) == SHARE_STRANGERS;
 	}
 	ck_assert_uint_le(served, 512 * 20);
 	for (int i = 0; i < 20; i++)
-		ck_assert(share_take(s, &port, 1000000));
-	ck_assert(!share_take(s, &port, 1000000));
-	ck_assert(share_take(s, &port, 1000100));	/* a tenth of a second: two tokens */
+		ck_assert_int_eq(share_take(s, &port, 1000000), SHARE_GUEST);
+	ck_assert_int_eq(share_take(s, &port, 1000000), SHARE_NONE);
+	ck_assert_int_eq(share_take(s, &port, 1000100), SHARE_GUEST);	/* a tenth of a second: two tokens */
+}
+END_TEST
+
+/* A UDP socket stands for the packet socket: the frames are what comes in datagrams. */
+struct wire {
+	int in, out;
+	struct intake *intake;
+	struct share *share;
+	uint32_t n_strangers;		/* that sent so far */
+	unsigned guests, strangers;	/* served */
+	unsigned stranger_us;		/* what serving one takes */
+};
+
+static const struct nd_mac guest = { { 0x52, 0x54, 0, 0, 0, 1 } };
+
+static void wire_init(struct wire *w)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+
+	memset(w, 0, sizeof(*w));
+	w->in = socket(AF_INET, SOCK_DGRAM, 0);
+	w->out = socket(AF_INET, SOCK_DGRAM, 0);
+	w->intake = intake_new();
+	w->share = share_new();
+	ck_assert_ptr_nonnull(w->intake);
+	ck_assert_int_eq(share_set_ports(w->share, &guest, 1), 0);
+	ck_assert_int_eq(bind(w->in, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(getsockname(w->in, (struct sockaddr *)&at, &len), 0);
+	ck_assert_int_eq(connect(w->out, (struct sockaddr *)&at, len), 0);
+}
+
+static void wire_fini(struct wire *w)
+{
+	intake_free(w->intake);
+	share_free(w->share);
+	close(w->in);
+	close(w->out);
+}
+
+static void wire_send(struct wire *w, const struct nd_mac *from)
+{
+	uint8_t frame[60] = { 0 };
+
+	memcpy(frame + 6, from->bytes, sizeof(from->bytes));
+	ck_assert_int_eq(send(w->out, frame, sizeof(frame), 0), sizeof(frame));
+}
+
+static void wire_send_strangers(struct wire *w, unsigned n)
+{
+	while (n--) {
+		struct nd_mac mac = { { 2 } };
+
+		memcpy(mac.bytes + 2, &w->n_strangers, sizeof(w->n_strangers));
+		w->n_strangers++;
+		wire_send(w, &mac);
+	}
+}
+
+static void wire_serve(void *arg, const void *frame, size_t len, bool csum_partial)
+{
+	struct wire *w = arg;
+
+	ck_assert_uint_eq(len, 60);
+	if (memcmp((const uint8_t *)frame + 6, guest.bytes, sizeof(guest.bytes)) == 0) {
+		w->guests++;
+		return;
+	}
+	w->strangers++;
+	if (w->stranger_us)
+		usleep(w->stranger_us);
+}
+
+static bool wire_turn(struct wire *w)
+{
+	return intake_turn(w->intake, w->in, w->share, wire_serve, w);
+}
+
+START_TEST(a_burst_is_served_whole)
+{
+	struct wire w;
+
+	wire_init(&w);
+	for (unsigned i = 0; i < INTAKE_PATIENCE; i++) {
+		wire_send_strangers(&w, INTAKE_FRAMES);
+		ck_assert(!wire_turn(&w));
+	}
+	ck_assert(!wire_turn(&w));	/* nothing is left */
+	ck_assert_uint_eq(w.strangers, INTAKE_PATIENCE * INTAKE_FRAMES);
+	wire_fini(&w);
+}
+END_TEST
+
+/* False: this process got so little time that the flood ended by itself. */
+static bool flood_once(struct wire *w)
+{
+	struct timespec begin, end;
+	struct intake_counters counters;
+	unsigned before;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (unsigned i = 0; i <= INTAKE_PATIENCE; i++) {
+		wire_send_strangers(w, INTAKE_FRAMES);
+		ck_assert(wire_turn(w) == (i == INTAKE_PATIENCE));
+	}
+	/* one turn takes all that waits, and serves of the strangers what it has time for */
+	wire_send_strangers(w, 2 * INTAKE_FRAMES);
+	wire_send(w, &guest);
+	w->stranger_us = 10000;		/* more than a turn may ever take for all of them */
+	before = w->strangers;
+	(void)wire_turn(w);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if ((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 >= 1000)
+		return false;
+	ck_assert_uint_eq(w->guests, 1);
+	ck_assert_uint_le(w->strangers - before, 1);
+	intake_counters(w->intake, w->in, &counters);
+	ck_assert_uint_eq(counters.frames, w->n_strangers + 1);
+	ck_assert_uint_eq(counters.dropped_share, 2 * INTAKE_FRAMES - (w->strangers - before));
+	return true;
+}
+
+START_TEST(a_guest_is_served_behind_a_flood_and_strangers_a_little)
+{
+	struct wire w;
+	bool done = false;
+
+	for (int i = 0; i < 50 && !done; i++) {
+		wire_init(&w);
+		done = flood_once(&w);
+		if (!done)
+			wire_fini(&w);
+	}
+	ck_assert(done);
+	/* the guest's own flood is served as long as its share lasts */
+	w.stranger_us = 0;
+	for (int i = 0; i < 40; i++)
+		wire_send(&w, &guest);
+	(void)wire_turn(&w);
+	ck_assert_uint_ge(w.guests, 20);
+	/* a second without a flood ends it */
+	usleep(1100000);
+	ck_assert(!wire_turn(&w));
+	wire_fini(&w);
 }
 END_TEST
 
@@ -443,6 +590,8 @@ int main(void)
 	tcase_add_test(tc, short_pieces_and_endless_bodies_are_refused);
 	tcase_add_test(tc, the_cache_tells_what_a_whole_list_changed);
 	tcase_add_test(tc, strangers_use_up_their_own_share_only);
+	tcase_add_test(tc, a_burst_is_served_whole);
+	tcase_add_test(tc, a_guest_is_served_behind_a_flood_and_strangers_a_little);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
