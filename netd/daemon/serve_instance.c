@@ -41,7 +41,7 @@ struct serve_instance {
 	struct serve_config *proven;	/* what a server last ran with, while `want` is new */
 	uint64_t want_generation, have_generation;
 	uint64_t want_sockets, have_sockets;
-	struct serve_process *process;
+	struct child *process;
 	bool look_for_old;		/* a server of an earlier netd may be there */
 	bool adopted_hello, pinged, came_down;
 	uint32_t serial, awaited;	/* last used; of the answer that ends the step */
@@ -116,7 +116,7 @@ static int request(struct serve_instance *i, uint16_t type, const void *body, si
 {
 	if (++i->serial == 0)
 		i->serial = 1;
-	return serve_process_send(i->process, type, i->serial, body, len, fds, n_fds);
+	return child_send(i->process, type, i->serial, body, len, fds, n_fds);
 }
 
 /* The start, or the new configuration, did not work. What was proven before is wanted again; a
@@ -150,7 +150,7 @@ static void process_bury(struct serve_instance *i)
 /* A message that must be sent cannot be: the process is of no use. */
 static void process_useless(struct serve_instance *i)
 {
-	serve_process_kill(i->process);		/* `gone` follows and decides */
+	child_kill(i->process);		/* `gone` follows and decides */
 }
 
 /* --- the end of a process --- */
@@ -164,14 +164,14 @@ static uint64_t backoff_us(struct serve_instance *i)
 	return oldest && now - oldest < DEATHS_WINDOW_US ? BACKOFF_US : 0;
 }
 
-static void on_gone(void *arg, struct serve_process *p, const char *why)
+static void on_gone(void *arg, struct child *p, const char *why)
 {
 	struct serve_instance *i = arg;
 	const struct servers_options *opt = &i->context->options;
 	enum state state = i->state;
 	struct nd_error err = { 0 };
 
-	serve_process_free(nd_take_ptr(&i->process));
+	child_free(nd_take_ptr(&i->process));
 	stats_tell_all(i);
 	switch (state) {
 	case STOPPING:
@@ -231,7 +231,7 @@ static void on_hello(struct serve_instance *i, struct channel_message *m)
 		else
 			i->have_generation = 0;
 		nd_log(LOG_INFO, i->name, "found its server (pid %d, version %s) again",
-		       serve_process_pid(i->process), hello.build);
+		       child_pid(i->process), hello.build);
 		return;
 	}
 	nd_log(LOG_INFO, i->name, "replaces the server that an earlier netd left");
@@ -332,7 +332,7 @@ static void on_gone_message(struct serve_instance *i)
 	step(i);
 }
 
-static void on_message(void *arg, struct serve_process *p, struct channel_message *m)
+static void on_message(void *arg, struct child *p, struct channel_message *m)
 {
 	struct serve_instance *i = arg;
 
@@ -373,7 +373,7 @@ static void on_message(void *arg, struct serve_process *p, struct channel_messag
 
 /* --- steps --- */
 
-static const struct serve_process_hooks hooks = { on_message, on_gone };
+static const struct child_hooks hooks = { on_message, on_gone };
 
 /* True: there is one, and what it is decides its HELLO. */
 static bool adopt(struct serve_instance *i)
@@ -386,7 +386,7 @@ static bool adopt(struct serve_instance *i)
 	fd = serve_sockets_connect(opt->run_dir, &i->uuid);
 	if (fd < 0)
 		return false;
-	if (serve_process_adopt(opt->event, fd, i->want->uid, &hooks, i, &i->process, &err) < 0) {
+	if (child_adopt(opt->event, &serve_child, fd, i->want->uid, &hooks, i, &i->process, &err) < 0) {
 		nd_log(LOG_WARNING, i->name, "does not adopt a server: %s", err.text);
 		return false;
 	}
@@ -563,7 +563,7 @@ void serve_instance_free(struct serve_instance *i)
 {
 	if (!i)
 		return;
-	serve_process_free(i->process);
+	child_free(i->process);
 	sd_event_source_disable_unref(i->timer);
 	lease_cache_free(i->leases);
 	serve_config_free(i->want);
@@ -637,7 +637,7 @@ void serve_instance_set_upstreams(struct serve_instance *i, const struct dns_ups
 	i->want->dns.n_upstreams = n;
 	serve_upstreams_encode(list, n, &w);
 	if (i->process && i->state != STOPPING &&
-	    serve_process_send(i->process, CHANNEL_UPSTREAMS, 0, body, wr_len(&w), NULL, 0) < 0)
+	    child_send(i->process, CHANNEL_UPSTREAMS, 0, body, wr_len(&w), NULL, 0) < 0)
 		process_useless(i);
 }
 
@@ -660,7 +660,7 @@ void serve_instance_set_ports(struct serve_instance *i, const struct nd_mac *lis
 	w = wr_init(body, size);
 	serve_ports_encode(copy, n, &w);
 	if (i->process && i->state != STOPPING &&
-	    serve_process_send(i->process, CHANNEL_PORTS, 0, body, wr_len(&w), NULL, 0) < 0)
+	    child_send(i->process, CHANNEL_PORTS, 0, body, wr_len(&w), NULL, 0) < 0)
 		process_useless(i);
 }
 

@@ -15,7 +15,7 @@
 struct member {
 	struct member *next;
 	struct serve_pool *pool;
-	struct serve_process *process;
+	struct child *process;
 	sd_event_source *timer;		/* of one that is on its way out */
 };
 
@@ -30,7 +30,7 @@ struct serve_pool {
 
 static void member_free(struct member *m)
 {
-	serve_process_free(m->process);
+	child_free(m->process);
 	sd_event_source_disable_unref(m->timer);
 	free(m);
 }
@@ -65,7 +65,7 @@ static void list_remove(struct member **list, struct member *m)
 	*list = m->next;
 }
 
-static void on_any_message(void *arg, struct serve_process *p, struct channel_message *m)
+static void on_any_message(void *arg, struct child *p, struct channel_message *m)
 {
 	/* HELLO of a spare, GONE of one that leaves: nothing to do. */
 }
@@ -76,7 +76,7 @@ static void refill_in(struct serve_pool *pool, uint64_t usec)
 	(void)sd_event_source_set_enabled(pool->refill_later, SD_EVENT_ONESHOT);
 }
 
-static void on_spare_gone(void *arg, struct serve_process *p, const char *why)
+static void on_spare_gone(void *arg, struct child *p, const char *why)
 {
 	struct member *m = arg;
 	struct serve_pool *pool = m->pool;
@@ -88,17 +88,27 @@ static void on_spare_gone(void *arg, struct serve_process *p, const char *why)
 	refill_in(pool, REFILL_AFTER_DEATH_US);
 }
 
+const struct child_kind serve_child = { "netd-serve", serve_channel_new };
+
+static int spawn(struct serve_pool *pool, const struct child_hooks *hooks, void *arg,
+		 struct child **out, struct nd_error *err)
+{
+	char *const argv[] = { pool->program, pool->lease_dir,
+			       nd_log_enabled(LOG_DEBUG) ? (char *)"--debug" : NULL, NULL };
+
+	return child_spawn(pool->event, &serve_child, pool->program, argv, hooks, arg, out, err);
+}
+
 static int spare_add(struct serve_pool *pool, struct nd_error *err)
 {
-	static const struct serve_process_hooks hooks = { on_any_message, on_spare_gone };
+	static const struct child_hooks hooks = { on_any_message, on_spare_gone };
 	struct member *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m)
 		return nd_error_nomem(err);
 	m->pool = pool;
-	r = serve_process_spawn(pool->event, pool->program, pool->lease_dir, &hooks, m, &m->process,
-				err);
+	r = spawn(pool, &hooks, m, &m->process, err);
 	if (r < 0) {
 		free(m);
 		return r;
@@ -157,25 +167,24 @@ int serve_pool_new(sd_event *event, const char *program, const char *lease_dir, 
 	return 0;
 }
 
-int serve_pool_take(struct serve_pool *pool, const struct serve_process_hooks *hooks, void *arg,
-		    struct serve_process **out, struct nd_error *err)
+int serve_pool_take(struct serve_pool *pool, const struct child_hooks *hooks, void *arg,
+		    struct child **out, struct nd_error *err)
 {
 	struct member *m = pool->spares;
 
 	if (sd_event_source_get_enabled(pool->refill_later, NULL) == 0)
 		refill_in(pool, REFILL_AFTER_TAKE_US);
 	if (!m)
-		return serve_process_spawn(pool->event, pool->program, pool->lease_dir, hooks, arg,
-					   out, err);
+		return spawn(pool, hooks, arg, out, err);
 	pool->spares = m->next;
 	pool->n_spares--;
 	*out = nd_take_ptr(&m->process);
-	serve_process_set_owner(*out, hooks, arg);
+	child_set_owner(*out, hooks, arg);
 	member_free(m);
 	return 0;
 }
 
-static void on_dying_gone(void *arg, struct serve_process *p, const char *why)
+static void on_dying_gone(void *arg, struct child *p, const char *why)
 {
 	struct member *m = arg;
 
@@ -187,25 +196,25 @@ static int on_dying_timeout(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct member *m = arg;
 
-	serve_process_kill(m->process);
+	child_kill(m->process);
 	return 0;
 }
 
-void serve_pool_bury(struct serve_pool *pool, struct serve_process *p)
+void serve_pool_bury(struct serve_pool *pool, struct child *p)
 {
-	static const struct serve_process_hooks hooks = { on_any_message, on_dying_gone };
+	static const struct child_hooks hooks = { on_any_message, on_dying_gone };
 	struct member *m = calloc(1, sizeof(*m));
 
 	if (!m || sd_event_add_time_relative(pool->event, &m->timer, CLOCK_MONOTONIC, KILL_AFTER_US, 0,
 					     on_dying_timeout, m) < 0) {
-		serve_process_kill(p);	/* at least it goes; its exit status stays behind */
-		serve_process_free(p);
+		child_kill(p);	/* at least it goes; its exit status stays behind */
+		child_free(p);
 		free(m);
 		return;
 	}
 	m->pool = pool;
 	m->process = p;
-	serve_process_set_owner(p, &hooks, m);
+	child_set_owner(p, &hooks, m);
 	m->next = pool->dying;
 	pool->dying = m;
 }

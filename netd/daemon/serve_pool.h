@@ -5,9 +5,12 @@
  * to go is kept here until the kernel has taken it apart, and killed if that takes too long.
  */
 #pragma once
-#include "netd/daemon/serve_process.h"
+#include "netd/daemon/child.h"
+#include "netd/serve/channel.h"
 
 struct serve_pool;
+
+extern const struct child_kind serve_child;
 
 /* Strings are copied. */
 int serve_pool_new(sd_event *event, const char *program, const char *lease_dir, unsigned spares,
@@ -17,8 +20,8 @@ void serve_pool_free(struct serve_pool *pool);
 ND_DEFINE_AUTO(struct serve_pool *, serve_pool_free)
 
 /* A spare, or a fresh process when there is none; it belongs to the caller. */
-int serve_pool_take(struct serve_pool *pool, const struct serve_process_hooks *hooks, void *arg,
-		    struct serve_process **out, struct nd_error *err);
+int serve_pool_take(struct serve_pool *pool, const struct child_hooks *hooks, void *arg,
+		    struct child **out, struct nd_error *err);
 
 /* Takes a process that was told to QUIT, or killed. */
-void serve_pool_bury(struct serve_pool *pool, struct serve_process *p);
+void serve_pool_bury(struct serve_pool *pool, struct child *p);

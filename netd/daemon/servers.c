@@ -126,22 +126,22 @@ void servers_stop(struct servers *s, const struct nd_uuid *net, servers_done don
 /* A server whose network is gone: ended, whoever it is. */
 static void stray_end(struct servers *s, const struct nd_uuid *uuid)
 {
-	static const struct serve_process_hooks nobody = { 0 };
+	static const struct child_hooks nobody = { 0 };
 	const struct servers_options *opt = &s->context.options;
-	struct serve_process *p;
+	struct child *p;
 	struct nd_error err = { 0 };
 	int fd = serve_sockets_connect(opt->run_dir, uuid);
 
 	serve_sockets_unlink(opt->run_dir, uuid);
 	if (fd < 0)
 		return;
-	if (serve_process_adopt(opt->event, fd, (uid_t)-1, &nobody, NULL, &p, &err) < 0) {
+	if (child_adopt(opt->event, &serve_child, fd, (uid_t)-1, &nobody, NULL, &p, &err) < 0) {
 		nd_log(LOG_WARNING, NULL, "cannot end a server without a network: %s", err.text);
 		return;
 	}
-	nd_log(LOG_INFO, NULL, "ends a server (pid %d) without a network", serve_process_pid(p));
-	if (serve_process_send(p, CHANNEL_QUIT, 0, NULL, 0, NULL, 0) < 0)
-		serve_process_kill(p);
+	nd_log(LOG_INFO, NULL, "ends a server (pid %d) without a network", child_pid(p));
+	if (child_send(p, CHANNEL_QUIT, 0, NULL, 0, NULL, 0) < 0)
+		child_kill(p);
 	serve_pool_bury(s->context.pool, p);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "netd/daemon/serve_process.h"
+#include "netd/daemon/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,26 +16,28 @@
 
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
-#include "netd/serve/fds.h"
 
-/* A server that was taken over may talk without end: so many messages at a time, so often. */
+/* One that was taken over may talk without end: so many messages at a time, so often. */
 #define MESSAGES_PER_TURN 16
 #define TURNS_INTERVAL_US 100000
 #define TURNS_PER_INTERVAL 200
 
-struct serve_process {
+enum { FD_CHANNEL = 3 };		/* in the child: netd/serve/fds.h and netd-vmm know it too */
+
+struct child {
+	const struct child_kind *kind;
 	pid_t pid;
 	int pidfd;
 	struct channel *channel;
 	bool writable_wanted, channel_ended;
-	struct serve_process_hooks hooks;
+	struct child_hooks hooks;
 	void *arg;
 	sd_event *event;
 	sd_event_source *channel_source, *pidfd_source;
 	bool *freed;			/* set when the process is freed in one of its callbacks */
 };
 
-void serve_process_free(struct serve_process *p)
+void child_free(struct child *p)
 {
 	if (!p)
 		return;
@@ -49,20 +51,20 @@ void serve_process_free(struct serve_process *p)
 	free(p);
 }
 
-void serve_process_set_owner(struct serve_process *p, const struct serve_process_hooks *hooks,
+void child_set_owner(struct child *p, const struct child_hooks *hooks,
 			     void *arg)
 {
 	p->hooks = *hooks;
 	p->arg = arg;
 }
 
-pid_t serve_process_pid(const struct serve_process *p)
+pid_t child_pid(const struct child *p)
 {
 	return p->pid;
 }
 
 /* How it ended, as far as its parent can tell; an earlier netd's child is not ours to ask. */
-static void end_describe(struct serve_process *p, char *to, size_t size)
+static void end_describe(struct child *p, char *to, size_t size)
 {
 	siginfo_t info = { 0 };
 
@@ -80,7 +82,7 @@ static void end_describe(struct serve_process *p, char *to, size_t size)
 
 static int on_pidfd(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	struct serve_process *p = arg;
+	struct child *p = arg;
 	char why[128];
 
 	end_describe(p, why, sizeof(why));
@@ -90,13 +92,13 @@ static int on_pidfd(sd_event_source *source, int fd, uint32_t events, void *arg)
 }
 
 /* The channel is of no use any more; only the end is waited for now. */
-static void channel_end(struct serve_process *p)
+static void channel_end(struct child *p)
 {
 	p->channel_ended = true;
 	p->channel_source = sd_event_source_disable_unref(p->channel_source);
 }
 
-static void channel_watch(struct serve_process *p)
+static void channel_watch(struct child *p)
 {
 	bool want = channel_waiting(p->channel);
 
@@ -107,18 +109,18 @@ static void channel_watch(struct serve_process *p)
 }
 
 /* Whoever breaks the protocol, or hangs up without ending, is ended. */
-static void channel_broken(struct serve_process *p, int error)
+static void channel_broken(struct child *p, int error)
 {
 	channel_end(p);
 	if (error != -EPIPE)
-		nd_log(LOG_WARNING, NULL, "netd-serve (pid %d): %s on its channel", p->pid,
+		nd_log(LOG_WARNING, NULL, "%s (pid %d): %s on its channel", p->kind->noun, p->pid,
 		       strerror(-error));
-	serve_process_kill(p);
+	child_kill(p);
 }
 
 static int on_channel(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
-	struct serve_process *p = arg;
+	struct child *p = arg;
 	bool freed = false;
 	int r = 0;
 
@@ -145,8 +147,8 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *ar
 	return 0;
 }
 
-int serve_process_send(struct serve_process *p, uint16_t type, uint32_t serial,
-		       const void *body, size_t len, const int *fds, size_t n_fds)
+int child_send(struct child *p, uint16_t type, uint32_t serial, const void *body, size_t len,
+	       const int *fds, size_t n_fds)
 {
 	int r = p->channel_ended ? -EPIPE : channel_send(p->channel, type, serial, body, len, fds,
 							 n_fds);
@@ -156,7 +158,7 @@ int serve_process_send(struct serve_process *p, uint16_t type, uint32_t serial,
 	return r;
 }
 
-void serve_process_kill(struct serve_process *p)
+void child_kill(struct child *p)
 {
 	channel_end(p);
 	/* ESRCH: it is dead already, and `gone` is on its way. */
@@ -164,13 +166,13 @@ void serve_process_kill(struct serve_process *p)
 }
 
 /* Puts channel and pidfd into the loop. p owns both already. */
-static int process_watch(struct serve_process *p, struct nd_error *err)
+static int process_watch(struct child *p, struct nd_error *err)
 {
 	int r;
 
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (p->pidfd < 0)
-		return nd_error_sys(err, errno, "cannot watch netd-serve (pid %d)", p->pid);
+		return nd_error_sys(err, errno, "cannot watch %s (pid %d)", p->kind->noun, p->pid);
 	r = sd_event_add_io(p->event, &p->channel_source, channel_fd(p->channel), EPOLLIN,
 			    on_channel, p);
 	if (r >= 0)
@@ -182,22 +184,23 @@ static int process_watch(struct serve_process *p, struct nd_error *err)
 	if (r >= 0)
 		r = sd_event_source_set_priority(p->pidfd_source, SD_EVENT_PRIORITY_NORMAL + 1);
 	if (r < 0)
-		return nd_error_sys(err, -r, "cannot watch netd-serve (pid %d)", p->pid);
+		return nd_error_sys(err, -r, "cannot watch %s (pid %d)", p->kind->noun, p->pid);
 	return 0;
 }
 
-static struct serve_process *process_new(sd_event *event, int fd,
-					 const struct serve_process_hooks *hooks, void *arg)
+static struct child *process_new(sd_event *event, const struct child_kind *kind, int fd,
+				 const struct child_hooks *hooks, void *arg)
 {
-	struct serve_process *p = calloc(1, sizeof(*p));
+	struct child *p = calloc(1, sizeof(*p));
 
 	if (p)
-		p->channel = serve_channel_new(fd);
+		p->channel = kind->channel_new(fd);
 	if (!p || !p->channel) {
 		close(fd);
 		free(p);
 		return NULL;
 	}
+	p->kind = kind;
 	p->pidfd = -1;
 	p->event = event;
 	p->hooks = *hooks;
@@ -207,11 +210,10 @@ static struct serve_process *process_new(sd_event *event, int fd,
 
 /* Nothing of netd reaches the child but stderr and the channel: descriptors, signal mask and
  * handlers, environment and terminal stay behind. */
-static int child_start(const char *program, const char *lease_dir, int channel_fd, pid_t *pid_out)
+static int start(const char *path, char *const argv[], int channel_fd, pid_t *pid_out)
 {
-	char *const argv[] = { (char *)program, (char *)lease_dir,
-			       nd_log_enabled(LOG_DEBUG) ? (char *)"--debug" : NULL, NULL };
-	/* Symbols are looked up while the spare waits, not during a start. */
+	/* Symbols are looked up while a spare waits, not during a start, and before a sandbox is
+	 * closed. */
 	char *const environment[] = { (char *)"LD_BIND_NOW=1", NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -238,28 +240,28 @@ static int child_start(const char *program, const char *lease_dir, int channel_f
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(&files, FD_CHANNEL + 1);
 	if (r == 0)
-		r = posix_spawn(pid_out, program, &files, &attr, argv, environment);
+		r = posix_spawn(pid_out, path, &files, &attr, argv, environment);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	return -r;
 }
 
-int serve_process_spawn(sd_event *event, const char *program, const char *lease_dir,
-			const struct serve_process_hooks *hooks, void *arg,
-			struct serve_process **out, struct nd_error *err)
+int child_spawn(sd_event *event, const struct child_kind *kind, const char *path,
+		char *const argv[], const struct child_hooks *hooks, void *arg, struct child **out,
+		struct nd_error *err)
 {
-	ND_AUTO(serve_process_free) struct serve_process *p = NULL;
+	ND_AUTO(child_free) struct child *p = NULL;
 	int ends[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-		return nd_error_sys(err, errno, "cannot make a channel to netd-serve");
-	p = process_new(event, ends[0], hooks, arg);
-	r = p ? nd_effect(ND_EFFECT_PROCESS, "spawn netd-serve") : -ENOMEM;
+		return nd_error_sys(err, errno, "cannot make a channel to %s", kind->noun);
+	p = process_new(event, kind, ends[0], hooks, arg);
+	r = p ? nd_effect(ND_EFFECT_PROCESS, kind->noun) : -ENOMEM;
 	if (r == 0)
-		r = child_start(program, lease_dir, ends[1], &p->pid);
+		r = start(path, argv, ends[1], &p->pid);
 	close(ends[1]);
 	if (r < 0)
-		return nd_error_sys(err, -r, "cannot start '%s'", program);
+		return nd_error_sys(err, -r, "cannot start '%s'", path);
 	r = process_watch(p, err);
 	if (r < 0) {
 		(void)kill(p->pid, SIGKILL);	/* our own child, not reaped yet */
@@ -270,23 +272,22 @@ int serve_process_spawn(sd_event *event, const char *program, const char *lease_
 	return 0;
 }
 
-int serve_process_adopt(sd_event *event, int fd, uid_t uid,
-			const struct serve_process_hooks *hooks, void *arg,
-			struct serve_process **out, struct nd_error *err)
+int child_adopt(sd_event *event, const struct child_kind *kind, int fd, uid_t uid,
+		const struct child_hooks *hooks, void *arg, struct child **out, struct nd_error *err)
 {
-	ND_AUTO(serve_process_free) struct serve_process *p = process_new(event, fd, hooks, arg);
+	ND_AUTO(child_free) struct child *p = process_new(event, kind, fd, hooks, arg);
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	int r;
 
 	if (!p)
 		return nd_error_nomem(err);
-	/* The kernel noted these when the server called listen(), after it had become uid. */
+	/* The kernel noted these when the process called listen(), after it had become uid. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return nd_error_sys(err, errno, "cannot tell who serves");
+		return nd_error_sys(err, errno, "cannot tell who listens");
 	if (peer.pid <= 0 || peer.uid == 0 || (uid != (uid_t)-1 && peer.uid != uid))
 		return nd_error_set(err, ND_ERR_INTERNAL, "process %d with uid %u listens in the "
-				    "place of a server with uid %u", peer.pid, peer.uid, uid);
+				    "place of a %s with uid %u", peer.pid, peer.uid, kind->noun, uid);
 	p->pid = peer.pid;
 	r = process_watch(p, err);
 	if (r < 0)
