@@ -14,6 +14,7 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ port_methods, n_port_methods },
 		{ node_methods, n_node_methods },
 		{ domain_methods, n_domain_methods },
+		{ domain_life_methods, n_domain_life_methods },
 		{ missing_methods, n_missing_methods },
 	};
 	size_t n = 0;

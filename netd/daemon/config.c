@@ -34,6 +34,8 @@ static const struct key keys[] = {
 	{ "libvirt_takeover", KEY_BOOL, AT(libvirt_takeover) },
 	{ "serve_uid_base", KEY_UINT, AT(serve_uid_base), 1, 0x7fffffff },
 	{ "serve_uid_count", KEY_UINT, AT(serve_uid_count), 1, 1 << 20 },
+	{ "vmm_uid_base", KEY_UINT, AT(vmm_uid_base), 1, 0x7fffffff },
+	{ "vmm_uid_count", KEY_UINT, AT(vmm_uid_count), 1, 1 << 20 },
 	{ "log_level", KEY_LEVEL, AT(log_level) },
 	{ "persist_nft", KEY_BOOL, AT(persist_nft) },
 	{ "repair", KEY_BOOL, AT(repair) },
@@ -50,8 +52,9 @@ static const struct { const char *name; int level; } levels[] = {
 	{ "info", LOG_INFO }, { "debug", LOG_DEBUG },
 };
 
-/* Blocks of uids that no distribution hands out: the first is the installed netd's. */
-enum { UID_FIRST = 0x4e440000, UID_COUNT = 65536, UID_BLOCKS = 4096 };
+/* Blocks of uids that no distribution hands out: the first is the installed netd's. Of each, servers
+ * get the lower and guests the upper part. */
+enum { UID_FIRST = 0x4e440000, UID_BLOCK = 65536, UID_BLOCKS = 4096, UID_GUESTS = 16384 };
 
 static uid_t uid_base(const char *root)
 {
@@ -61,7 +64,7 @@ static uid_t uid_base(const char *root)
 		return UID_FIRST;
 	for (const char *c = root; *c; c++)
 		hash = (hash ^ (uint8_t)*c) * 16777619;
-	return UID_FIRST + UID_COUNT * (1 + hash % (UID_BLOCKS - 1));
+	return UID_FIRST + UID_BLOCK * (1 + hash % (UID_BLOCKS - 1));
 }
 
 int netd_config_init(struct netd_config *c, const char *root, struct nd_error *err)
@@ -70,7 +73,9 @@ int netd_config_init(struct netd_config *c, const char *root, struct nd_error *e
 		.group = strdup("netd"),
 		.polkit_prefix = strdup("org.netd"),
 		.serve_uid_base = uid_base(root),
-		.serve_uid_count = UID_COUNT,
+		.serve_uid_count = UID_BLOCK - UID_GUESTS,
+		.vmm_uid_base = uid_base(root) + UID_BLOCK - UID_GUESTS,
+		.vmm_uid_count = UID_GUESTS,
 		.log_level = LOG_INFO,
 		.persist_nft = true,
 		.repair = true,

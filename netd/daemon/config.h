@@ -16,6 +16,8 @@ struct netd_config {
 	bool libvirt_takeover;		/* what libvirt's networks left is taken over at start */
 	uid_t serve_uid_base;
 	unsigned serve_uid_count;
+	uid_t vmm_uid_base;
+	unsigned vmm_uid_count;
 	int log_level;			/* LOG_ERR ... LOG_DEBUG */
 	bool persist_nft;
 	bool repair;

@@ -204,6 +204,8 @@ int daemon_start(struct netd *d, struct nd_error *err)
 		r = drift_new(d, &d->drift, err);
 	if (r == 0)
 		r = reconcile_start(d, err);
+	if (r == 0)
+		guest_adopt_all(d);	/* before the first client asks */
 	return r < 0 ? r : listen_all(d, err);
 }
 
@@ -211,5 +213,4 @@ void daemon_reload(struct netd *d)
 {
 	nd_log(LOG_INFO, NULL, "reloading");
 	reconcile_reload(d);
-	(void)guest_load(d, true);	/* what is skipped is in the log */
 }

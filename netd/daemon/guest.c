@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netd/daemon/guest_console.h"
 #include "netd/daemon/guest_life.h"
+#include "netd/daemon/guest_vmm.h"
 
 bool guest_visible(const struct guest *g)
 {
@@ -21,10 +23,6 @@ const struct dom_def *guest_current(const struct guest *g)
 	return g->live ? g->live : g->def;
 }
 
-uint64_t guest_cpu_time_ns(const struct guest *g)
-{
-	return 0;
-}
 
 int guest_id(const struct guest *g)
 {
@@ -33,6 +31,8 @@ int guest_id(const struct guest *g)
 
 static void guest_free(struct guest *g)
 {
+	guest_console_end(g);
+	guest_vmm_free(g->vmm);		/* the process goes on */
 	dom_def_free(g->def);
 	dom_def_free(g->live);
 	free(g->name);

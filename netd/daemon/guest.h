@@ -43,6 +43,10 @@ struct guest {
 	enum guest_state state;
 	int reason;
 	struct guest_vmm *vmm;		/* its process; NULL while inactive */
+	uid_t uid;			/* of its process; 0: none is taken */
+	bool rebooting;			/* starts again when it is off */
+	bool ending;			/* its end is queued */
+	bool booted;			/* START was sent; before that it waits, paused */
 	struct guest_console *console;	/* the one client at its console, or NULL */
 };
 

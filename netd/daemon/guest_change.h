@@ -2,6 +2,7 @@
 /* guest_change.h -- what the operations on guests have in common */
 #pragma once
 #include "netd/daemon/guest_life.h"
+#include "netd/daemon/guest_vmm.h"
 
 struct guest_change {
 	struct operation op;		/* first */
@@ -13,6 +14,50 @@ struct guest_change {
 	struct dom_def *live;		/* becomes the live document */
 	bool on, updated;
 };
+
+/* ---- a guest that runs (guest_run.c) ---- */
+
+extern const struct guest_vmm_hooks guest_run_hooks;
+
+/* The state in force, and the event that belongs to the change. No change, no event. */
+void guest_set_state(struct guest *g, enum guest_state state, int reason);
+struct guest_status guest_status_of(const struct guest *g);
+/* Worker: state and document of a guest that runs, as they are now. Failures are logged: what is
+ * stale in the file is put right when the guest is adopted. */
+void guest_record(struct guest *g);
+
+/* ---- its start (guest_start.c) ---- */
+
+/* Aliases for devices without: net0, virtio-disk-vda, serial0. */
+int guest_name_devices(struct dom_def *live, struct nd_error *err);
+/* After an end that was to be followed by a start; live is taken. Failures are logged. */
+int guest_start_again(struct guest *g, struct dom_def *live);
+
+/* ---- its end (guest_end.c) ---- */
+
+struct guest_end {
+	int reason;			/* of being shut off */
+	int detail;			/* of the event "stopped" */
+	bool quiet;			/* no events: it starts again, or never was */
+	bool again;			/* starts again with the same document */
+};
+
+/* done may be NULL. */
+int guest_end(struct guest *g, const struct guest_end *how, guest_done done, void *arg,
+	      struct nd_error *err);
+
+/* All ports of the guest go, one after the other; for steps that wait. Whose ports they are says
+ * the owner in them, so that also those go that a killed netd had made and not written down. */
+struct guest_unplug_walk {
+	struct operation *op;
+	struct guest *guest;
+	size_t skip;			/* so many stay: they could not be removed */
+};
+
+/* OP_WAIT or OP_DONE. */
+int guest_unplug_all(struct guest_unplug_walk *w);
+/* Worker. */
+void guest_unmake_all(struct guest *g, const struct dom_def *def);
 
 static inline struct guest_change *guest_change_of(struct operation *op)
 {

@@ -316,6 +316,8 @@ static void loaded_definition(void *arg, struct dom_def *def_taken, bool autosta
 		nd_log(LOG_ERR, def->name, "its definition is skipped: another guest has its uuid or name");
 		return;
 	}
+	if (g && g->line.queue)		/* what is being changed is newer than the file */
+		return;
 	if (!g)
 		g = guests_add(d, def->name, &def->uuid);
 	if (!g) {
@@ -327,9 +329,34 @@ static void loaded_definition(void *arg, struct dom_def *def_taken, bool autosta
 	g->autostart = autostart;
 }
 
+static void loaded_live(void *arg, struct dom_def *live_taken, const struct guest_status *status)
+{
+	ND_AUTO(dom_def_free) struct dom_def *live = live_taken;
+	struct netd *d = arg;
+	struct guest *g = guests_by_name(&d->guests, live->name);
+
+	if (g != guests_by_uuid(&d->guests, &live->uuid) || (g && g->live)) {
+		nd_log(LOG_ERR, live->name, "its live state is skipped: another guest has its uuid or name");
+		return;
+	}
+	if (!g)
+		g = guests_add(d, live->name, &live->uuid);
+	if (!g) {
+		nd_log(LOG_ERR, live->name, "its live state is skipped: out of memory");
+		return;
+	}
+	g->live = nd_take_ptr(&live);
+	g->state = status->pid ? (enum guest_state)status->state : GUEST_SHUT_OFF;
+	g->reason = status->reason;
+	g->uid = status->uid;
+	if (g->live->id > d->guests.last_id)
+		d->guests.last_id = g->live->id;
+}
+
 unsigned guest_load(struct netd *d, bool again)
 {
-	struct guest_loader loader = { .arg = d, .definition = loaded_definition };
+	struct guest_loader loader = { .arg = d, .definition = loaded_definition,
+				       .live = again ? NULL : loaded_live };
 
 	if (!again)
 		guest_store_sweep(d->guest_store);

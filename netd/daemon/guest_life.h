@@ -20,6 +20,27 @@ int guest_autostart(struct guest *g, bool on, guest_done done, void *arg, struct
 int guest_redefine(struct guest *g, struct dom_def *def, guest_done done, void *arg,
 		   struct nd_error *err);
 
+/* def NULL: the persistent definition; else taken in every case, and the guest runs with it. */
+int guest_start(struct guest *g, struct dom_def *def, bool paused, guest_done done, void *arg,
+		struct nd_error *err);
+/* A document of a guest that is not there yet, or not running: started with it (transient unless a
+ * definition is there). Taken in every case. */
+int guest_create(struct netd *d, struct dom_def *def, bool paused, guest_done done, void *arg,
+		 struct nd_error *err);
+int guest_destroy(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+int guest_suspend(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+int guest_resume(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+/* Presses the power button; done hears that it was pressed. */
+int guest_shutdown(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+/* The same, and it starts again when it is off. */
+int guest_reboot(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+int guest_reset(struct guest *g, guest_done done, void *arg, struct nd_error *err);
+
+/* Finds the processes of guests that ran under an earlier netd, and clears away what has none. */
+void guest_adopt_all(struct netd *d);
+/* Starts those that are to be started at boot; once per boot, unless again. */
+void guest_autostart_all(struct netd *d, bool again);
+
 /* Reads definitions and live files: definitions only when again. Returns how many were skipped. */
 unsigned guest_load(struct netd *d, bool again);
 

@@ -13,7 +13,7 @@
 #include "netd/daemon/docs.h"
 #include "netd/daemon/file.h"
 
-#define LIVE_HEAD "<domstatus state='%d' reason='%d' pid='%d' uid='%u' start='%llu'>\n"
+#define LIVE_HEAD "<domstatus state='%d' reason='%d' pid='%d' uid='%u'>\n"
 #define LIVE_TAIL "</domstatus>\n"
 
 struct guest_store {
@@ -124,7 +124,7 @@ int guest_store_write_live(struct guest_store *s, const struct dom_def *live,
 	char head[160];
 
 	snprintf(head, sizeof(head), LIVE_HEAD, status->state, status->reason, (int)status->pid,
-		 (unsigned)status->uid, (unsigned long long)status->start_ticks);
+		 (unsigned)status->uid);
 	return put(s->live_fd, s->paths->domains_live, live->name, head, dom_def_format(live, 0),
 		   LIVE_TAIL, false, err);
 }
@@ -188,12 +188,10 @@ static void load_live(void *arg, const char *file, const char *text, size_t len)
 	/* "<domain" with what follows a tag's name, so that it is not found in a longer one */
 	const char *doc = docs_inner(text, &len, "<domain ", "</domain>");
 	struct guest_status status = { 0 };
-	unsigned long long start = 0;
 	struct dom_def *live = NULL;
 
-	if (doc && sscanf(text, LIVE_HEAD, &status.state, &status.reason, &status.pid, &status.uid,
-			  &start) == 5) {
-		status.start_ticks = start;
+	if (doc && sscanf(text, LIVE_HEAD, &status.state, &status.reason, &status.pid,
+			  &status.uid) == 4) {
 		live = load_doc(path, file, doc, len, dom_def_parse_live);
 	} else {
 		nd_log(LOG_ERR, NULL, "%s/%s: skipped: not a whole status file", path, file);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest_store.h -- guests in files: definitions, autostart links, what runs
  *
- * As store.h does it for networks: a live file means "this guest has a process". All calls that
+ * A live file is written before anything of a guest is made and goes when all of it is gone: what
+ * it names is cleared away when there is no process any more. All calls that
  * write are made on the worker thread.
  */
 #pragma once
@@ -23,9 +24,8 @@ int guest_store_autostart(struct guest_store *s, const char *name, bool on, stru
 /* What else a live file holds beside the document. */
 struct guest_status {
 	int state, reason;
-	pid_t pid;
+	pid_t pid;			/* 0: it was being started */
 	uid_t uid;
-	uint64_t start_ticks;		/* of the process, by which a pid used again is told */
 };
 
 int guest_store_write_live(struct guest_store *s, const struct dom_def *live,

@@ -69,6 +69,7 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 		.hosts = join("/etc/hosts", "", &failed),
 		.serve = program_path(serve, "NETD_SERVE", NETD_LIBEXEC_DIR "/netd-serve", &failed),
 		.vmm = program_path(NULL, "NETD_VMM", NETD_LIBEXEC_DIR "/netd-vmm", &failed),
+		.kvm = program_path(NULL, "NETD_KVM", "/dev/kvm", &failed),
 		.schemas = program_path(schemas, "NETD_SCHEMAS", NETD_SCHEMA_DIR, &failed),
 	};
 	if (!failed)
@@ -80,7 +81,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 void paths_fini(struct paths *p)
 {
 	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->domains,
-			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->vmm, &p->run, &p->live, &p->ports, &p->servers,
+			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->vmm,
+			 &p->kvm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
 			 &p->libvirt_socket_ro, &p->libvirt_networks, &p->libvirt_autostart,
 			 &p->libvirt_live, &p->libvirt_leases, &p->taken, &p->resolv_conf,

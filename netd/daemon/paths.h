@@ -29,11 +29,13 @@ struct paths {
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
 	char *serve;		/* the netd-serve program */
 	char *vmm;		/* the netd-vmm program */
+	char *kvm;		/* /dev/kvm */
 	char *schemas;		/* where the .rng files are */
 };
 
 /* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
- * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM. Returns 0 or -ENOMEM with err. */
+ * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM,
+ * /dev/kvm with NETD_KVM. Returns 0 or -ENOMEM with err. */
 int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
 	       struct nd_error *err);
 void paths_fini(struct paths *p);

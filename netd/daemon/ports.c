@@ -199,9 +199,14 @@ static int check_ifname(const char *name, struct nd_error *err)
 static struct port_def *plug_document(const struct plug_options *opt, struct nd_error *err)
 {
 	static const struct nd_mac none;
-	ND_AUTO(port_def_free) struct port_def *def = calloc(1, sizeof(*def));
+	ND_AUTO(port_def_free) struct port_def *def = opt->def ? port_def_copy(opt->def)
+							       : calloc(1, sizeof(*def));
 
-	if (def)
+	if (def && opt->def && nd_uuid_random(&def->uuid) == 0) {
+		def->has_uuid = true;
+		return nd_take_ptr(&def);
+	}
+	if (def && !opt->def)
 		def->owner_name = strdup(opt->owner_name);
 	if (!def || !def->owner_name || nd_uuid_random(&def->uuid) < 0) {
 		nd_error_nomem(err);
@@ -230,7 +235,7 @@ int ports_plug(struct netd *d, struct network *net, const struct plug_options *o
 	if (opt->queues < 1 || opt->queues > PLUG_QUEUES_MAX)
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "%u queues: it must be 1 to %d", opt->queues,
 				    PLUG_QUEUES_MAX);
-	if (nd_mac_is_multicast(&opt->mac))
+	if (!opt->def && nd_mac_is_multicast(&opt->mac))
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "a guest's MAC cannot be a multicast one");
 	def = plug_document(opt, err);
 	p = def ? change_new_sized(d, sizeof(*p), NULL, NULL, err) : NULL;

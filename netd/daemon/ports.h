@@ -20,6 +20,9 @@ struct plug_options {
 	const char *owner_name;
 	uid_t owner_uid;		/* (uid_t)-1: root */
 	unsigned queues;
+	/* NULL, or the port's document but for its uuid, which is made: then mac and owner_name
+	 * are not looked at. Borrowed. */
+	const struct port_def *def;
 };
 
 enum { PLUG_QUEUES_MAX = 8 };

@@ -9,6 +9,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/change.h"
+#include "netd/daemon/guest_life.h"
 #include "netd/daemon/ports.h"
 #include "netd/daemon/takeover.h"
 
@@ -668,6 +669,7 @@ static void boot_through(struct netd *d)
 	servers_end_strays(d->servers);
 	if (d->config.autostart && store_first_of_boot(d->store))
 		autostart_all(d);
+	guest_autostart_all(d, false);		/* behind their networks */
 }
 
 static void log_leftover(void *arg, const char *what)
@@ -760,4 +762,6 @@ void reconcile_reload(struct netd *d)
 	store_load(d->store, &loader);
 	if (d->config.autostart)
 		autostart_all(d);
+	(void)guest_load(d, true);		/* what is skipped is in the log */
+	guest_autostart_all(d, true);
 }

@@ -492,8 +492,11 @@ static const struct device_kind {
 
 void dom_device_free(struct dom_device *device)
 {
-	const struct device_kind *k = &device_kinds[device->kind];
+	const struct device_kind *k;
 
+	if (!device)
+		return;
+	k = &device_kinds[device->kind];
 	if (k->elem)
 		xml_elem_fini(k->elem, (char *)device + k->in_device);
 	free(device);

@@ -203,7 +203,7 @@ struct dom_device {
 };
 
 int dom_device_parse(const char *xml, size_t len, struct dom_device **out, struct nd_error *err);
-void dom_device_free(struct dom_device *device);
+void dom_device_free(struct dom_device *device);	/* NULL is fine */
 ND_DEFINE_AUTO(struct dom_device *, dom_device_free)
 
 /* A copy of the device at the end of the document's, with what dom_def_generate() gives. */

@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -266,6 +267,44 @@ class Daemon:
                 if os.path.basename(os.readlink("/proc/%s/exe" % pid)) == "netd-serve":
                     pids.append(int(pid))
         return pids
+
+
+class DomainEvents:
+    """What libvirt's client hears of guests, from the time of the call on: "started 0", "device-added net1"."""
+
+    NAMES = ["defined", "undefined", "started", "suspended", "resumed", "stopped", "shutdown", "pmsuspended",
+             "crashed"]
+    loop = None
+
+    def __init__(self, uri):
+        import libvirt	# only where it is needed: it is slow to load
+        if not DomainEvents.loop:
+            libvirt.virEventRegisterDefaultImpl()
+            DomainEvents.loop = threading.Thread(target=self.run, args=(libvirt,), daemon=True)
+            DomainEvents.loop.start()
+        self.seen = []
+        self.connection = libvirt.openReadOnly(uri)
+        for event, heard in ((libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self.lifecycle),
+                             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, lambda c, d, o: self.seen.append("reboot")),
+                             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, self.device("device-added")),
+                             (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, self.device("device-removed"))):
+            self.connection.domainEventRegisterAny(None, event, heard, None)
+
+    @staticmethod
+    def run(libvirt):
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    def lifecycle(self, connection, domain, event, detail, opaque):
+        self.seen.append("%s %d" % (self.NAMES[event], detail))
+
+    def device(self, what):
+        return lambda connection, domain, alias, opaque: self.seen.append("%s %s" % (what, alias))
+
+    def __call__(self, n):
+        """The first n of them, and any that came by then."""
+        wait_for(lambda: "%d events: %s" % (n, self.seen), lambda: len(self.seen) >= n)
+        return list(self.seen)
 
 
 def nat_xml(name="default", bridge="virbr0", net=122, extra="", forward="<forward mode='nat'/>",

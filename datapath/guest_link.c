@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "datapath/guest_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "datapath/bridge.h"
+#include "datapath/private.h"
+#include "netd/base/effect.h"
+#include "netd/base/str.h"
+
+/* Up, with another MTU where one is asked for. */
+static int set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct nl_req *rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "set up '%s'", name);
+
+	nl_put_str(rq, IFLA_IFNAME, name);
+	if (mtu_bytes)
+		nl_put_u32(rq, IFLA_MTU, mtu_bytes);
+	return nl_call(dp->nl, &b, err);
+}
+
+static int put_on_bridge(struct datapath *dp, const struct guest_link *want, const char *name,
+			 struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct plan_port port = { .isolated = want->isolated, .learning = true, .unicast_flood = true,
+				  .up = true };
+	struct link_info bridge, tap;
+	int r = link_get(dp->nl, want->bridge, &bridge, err);
+
+	if (r == -ENODEV)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "there is no bridge '%s'",
+				    want->bridge);
+	if (r == 0)
+		r = link_get(dp->nl, name, &tap, err);
+	if (r < 0)
+		return r;
+	if (!nd_streq(bridge.fact.kind, "bridge"))
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "'%s' is not a bridge", want->bridge);
+	strcpy(port.ifname, name);
+	strcpy(port.bridge, bridge.fact.name);
+	port_request_attach(&b, tap.fact.ifindex, bridge.fact.ifindex,
+			    want->mtu_bytes ? want->mtu_bytes : bridge.fact.mtu_bytes, &port);
+	r = nl_batch_run(dp->nl, &b, 0);
+	for (size_t i = 0; i < b.n && r < 0; i++)
+		if (b.reqs[i].result < 0)
+			return nl_req_error(&b.reqs[i], err);
+	return r < 0 ? nd_error_nomem(err) : 0;
+}
+
+int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char name_out[IFNAMSIZ],
+		       int *fds_out, struct nd_error *err)
+{
+	struct tap_options opt = {
+		.name = want->name, .alias = want->alias, .mac = tap_host_mac(&want->mac),
+		.owner_uid = (uid_t)-1, .queues = want->queues, .vnet_hdr = true, .persist = true,
+	};
+	char name[IFNAMSIZ];
+	int r = datapath_tap_create(dp, &opt, name, fds_out, err);
+
+	if (r < 0)
+		return r;
+	r = want->bridge[0] ? put_on_bridge(dp, want, name, err)
+			    : set_up(dp, name, want->mtu_bytes, err);
+	if (r < 0) {
+		for (unsigned i = 0; i < want->queues; i++)
+			close(fds_out[i]);
+		(void)datapath_tap_delete(dp, name, NULL);	/* the error in hand says more */
+		return r;
+	}
+	memcpy(name_out, name, IFNAMSIZ);
+	return 0;
+}
+
+static int open_queue(const struct guest_link *want, int *fd_out, struct nd_error *err)
+{
+	ND_AUTO(close) int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	if (fd < 0)
+		return nd_error_sys(err, errno, "cannot open /dev/net/tun");
+	if (want->queues > 1)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	strncpy(ifr.ifr_name, want->name, IFNAMSIZ - 1);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return nd_error_sys(err, errno, "cannot open TAP '%s' with %u queues", want->name,
+				    want->queues);
+	*fd_out = nd_take_fd(&fd);
+	return 0;
+}
+
+int datapath_guest_tap_open(struct datapath *dp, const struct guest_link *want, int *fds_out,
+			    struct nd_error *err)
+{
+	struct link_info link;
+	unsigned n = 0;
+	int r = link_get(dp->nl, want->name, &link, err);	/* TUNSETIFF would make one */
+
+	if (r == -ENODEV)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "there is no TAP '%s'", want->name);
+	if (r == 0 && !nd_streq(link.fact.kind, "tun"))
+		r = nd_error_set(err, ND_ERR_OPERATION_FAILED, "'%s' is not a TAP", want->name);
+	while (r == 0 && n < want->queues) {
+		r = open_queue(want, &fds_out[n], err);
+		n += r == 0;
+	}
+	while (r < 0 && n > 0)
+		close(fds_out[--n]);
+	return r;
+}
+
+/* ---- macvtap ---- */
+
+static const struct { const char *name; uint32_t mode; } macvtap_modes[] = {
+	{ "vepa", MACVLAN_MODE_VEPA }, { "bridge", MACVLAN_MODE_BRIDGE },
+	{ "private", MACVLAN_MODE_PRIVATE }, { "passthrough", MACVLAN_MODE_PASSTHRU },
+};
+
+static uint32_t mode_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i + 1 < ND_COUNT(macvtap_modes) && !nd_streq(macvtap_modes[i].name, name))
+		i++;
+	return macvtap_modes[i].mode;
+}
+
+/* A pattern's name is the lowest number that is free; the kernel's own choice would not be told. */
+static int pick_name(struct datapath *dp, const char *pattern, unsigned *at, char out[IFNAMSIZ],
+		     struct nd_error *err)
+{
+	const char *percent = strstr(pattern, "%d");
+	struct link_info link;
+	int r = 0;
+
+	if (!percent) {
+		snprintf(out, IFNAMSIZ, "%s", pattern);
+		return 0;
+	}
+	for (; *at < 100000; (*at)++) {
+		snprintf(out, IFNAMSIZ, "%.*s%u", (int)(percent - pattern), pattern, *at);
+		r = link_get(dp->nl, out, &link, err);
+		if (r < 0)
+			return r == -ENODEV ? 0 : r;
+	}
+	return nd_error_set(err, ND_ERR_OPERATION_FAILED, "no name like '%s' is free", pattern);
+}
+
+static int request_macvtap(struct datapath *dp, const struct guest_link *want, const char *name,
+			   int lower_ifindex, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { 0 };
+	struct nl_req *rq = nl_batch_add(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi,
+					 sizeof(ifi), "make macvtap '%s' on '%s'", name, want->lower);
+	struct nlattr *info, *data;
+
+	nl_put_str(rq, IFLA_IFNAME, name);
+	nl_put_u32(rq, IFLA_LINK, (uint32_t)lower_ifindex);
+	nl_put(rq, IFLA_ADDRESS, want->mac.bytes, sizeof(want->mac.bytes));
+	nl_put_u32(rq, IFLA_NUM_TX_QUEUES, want->queues);
+	nl_put_u32(rq, IFLA_NUM_RX_QUEUES, want->queues);
+	info = nl_nest(rq, IFLA_LINKINFO);
+	nl_put_str(rq, IFLA_INFO_KIND, "macvtap");
+	data = nl_nest(rq, IFLA_INFO_DATA);
+	nl_put_u32(rq, IFLA_MACVLAN_MODE, mode_of(want->mode));
+	nl_nest_end(rq, data);
+	nl_nest_end(rq, info);
+	return nl_call(dp->nl, &b, err);
+}
+
+/* The kernel ignores an alias in the request that makes a link. */
+static int set_alias(struct datapath *dp, int ifindex, const char *name, const char *alias,
+		     struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "name '%s' as netd's",
+					 name);
+
+	nl_put_str(rq, IFLA_IFALIAS, alias);
+	return nl_call(dp->nl, &b, err);
+}
+
+/* The kernel's devtmpfs, or udev, makes the node; each open is a queue. */
+#define NODE_TRIES 100
+#define NODE_WAIT_US 10000
+
+static int open_node(int ifindex, const char *name, int *fd_out, struct nd_error *err)
+{
+	int features = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	struct ifreq ifr = { .ifr_flags = (short)features };
+	char path[32];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/dev/tap%d", ifindex);
+	for (int i = 0; i < NODE_TRIES && fd < 0; i++) {
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0 && errno != ENOENT && errno != EACCES && errno != ENXIO)
+			break;
+		if (fd < 0)
+			usleep(NODE_WAIT_US);
+	}
+	if (fd < 0)
+		return nd_error_sys(err, errno, "cannot open %s, the device of macvtap '%s'", path, name);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		int code = errno;
+
+		close(fd);
+		return nd_error_sys(err, code, "cannot set up %s, the device of macvtap '%s'", path,
+				    name);
+	}
+	*fd_out = fd;
+	return 0;
+}
+
+static int finish_macvtap(struct datapath *dp, const struct guest_link *want, const char *name,
+			  int *fds_out, struct nd_error *err)
+{
+	struct link_info link;
+	unsigned n = 0;
+	int r = link_get(dp->nl, name, &link, err);
+
+	if (r == 0)
+		r = set_alias(dp, link.fact.ifindex, name, want->alias, err);
+	while (r == 0 && n < want->queues) {
+		r = open_node(link.fact.ifindex, name, &fds_out[n], err);
+		n += r == 0;
+	}
+	if (r == 0)
+		r = set_up(dp, name, want->mtu_bytes, err);
+	while (r < 0 && n > 0)
+		close(fds_out[--n]);
+	return r;
+}
+
+static int delete_link(struct datapath *dp, const struct link_info *link, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	int r;
+
+	link_request_delete(&b, link->fact.ifindex, link->fact.name);
+	r = remover_run(dp->remover, &b, &link->fact.ifindex, 1, err);
+	return r == -ENODEV ? 0 : r;
+}
+
+int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
+			   char name_out[IFNAMSIZ], int *fds_out, struct nd_error *err)
+{
+	char name[IFNAMSIZ];
+	struct link_info link;
+	unsigned at = 0;
+	int lower, r = link_get(dp->nl, want->lower, &link, err);
+
+	if (r == -ENODEV)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "there is no device '%s'",
+				    want->lower);
+	if (r < 0)
+		return r;
+	lower = link.fact.ifindex;
+	do {	/* somebody may take the name meanwhile */
+		r = pick_name(dp, want->name, &at, name, err);
+		if (r == 0)
+			r = request_macvtap(dp, want, name, lower, err);
+	} while (r == -EEXIST && strstr(want->name, "%d"));
+	if (r < 0)
+		return r;
+	r = finish_macvtap(dp, want, name, fds_out, err);
+	if (r < 0) {
+		if (link_get(dp->nl, name, &link, NULL) == 0)
+			(void)delete_link(dp, &link, NULL);	/* the error in hand says more */
+		return r;
+	}
+	memcpy(name_out, name, IFNAMSIZ);
+	return 0;
+}
+
+int datapath_guest_delete(struct datapath *dp, const char *name, const char *alias,
+			  struct nd_error *err)
+{
+	struct link_info link;
+	int r = link_get(dp->nl, name, &link, err);
+
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	return nd_streq(link.fact.alias, alias) ? delete_link(dp, &link, err) : 0;
+}
+
+/* ---- counters ---- */
+
+static void read_counters(void *arg, const struct nlmsghdr *msg)
+{
+	struct nlattr *tb[IFLA_MAX + 1];
+	struct rtnl_link_stats64 s = { 0 };
+	struct link_counters *out = arg;
+
+	if (!msg || msg->nlmsg_type != RTM_NEWLINK ||
+	    !nl_parse(msg, sizeof(struct ifinfomsg), tb, IFLA_MAX))
+		return;
+	nl_get_bytes(tb[IFLA_STATS64], &s, sizeof(s));
+	*out = (struct link_counters){
+		.rx_bytes = s.rx_bytes, .rx_packets = s.rx_packets,
+		.rx_errors = s.rx_errors, .rx_dropped = s.rx_dropped,
+		.tx_bytes = s.tx_bytes, .tx_packets = s.tx_packets,
+		.tx_errors = s.tx_errors, .tx_dropped = s.tx_dropped,
+	};
+}
+
+int datapath_link_counters(struct datapath *dp, const char *name, struct link_counters *out,
+			   struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { 0 };
+	struct nl_req *rq = nl_batch_add(&b, RTM_GETLINK, 0, &ifi, sizeof(ifi), "read '%s'", name);
+
+	*out = (struct link_counters){ 0 };
+	nl_put_str(rq, IFLA_IFNAME, name);
+	rq->reply = read_counters;
+	rq->arg = out;
+	return nl_call(dp->nl, &b, err);
+}

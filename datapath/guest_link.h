@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest_link.h -- devices of guests that are on no network of netd's: TAPs of their own, macvtaps
+ *
+ * Their alias is "netd-guest:UUID", by which netd knows them again; a plan does not have them.
+ */
+#pragma once
+#include "datapath/datapath.h"
+
+struct guest_link {
+	const char *name;		/* may hold one %d, but for a device that is there already */
+	const char *alias;
+	struct nd_mac mac;		/* the guest's */
+	uint32_t mtu_bytes;		/* 0: as the bridge, or the device below */
+	unsigned queues;		/* 1 to 256 */
+	/* On which bridge ("": none), and whether as an isolated port; or on which device. */
+	const char *bridge;
+	bool isolated;
+	const char *lower, *mode;	/* macvtap: vepa, bridge, private, passthrough */
+};
+
+/* Makes a TAP, on the bridge where there is one, and sets it up. The caller closes fds_out. */
+int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char name_out[IFNAMSIZ],
+		       int *fds_out, struct nd_error *err);
+/* Opens a TAP that somebody else has made. */
+int datapath_guest_tap_open(struct datapath *dp, const struct guest_link *want, int *fds_out,
+			    struct nd_error *err);
+/* Makes a macvtap on want->lower and sets it up. */
+int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
+			   char name_out[IFNAMSIZ], int *fds_out, struct nd_error *err);
+/* Removes the device of that name if it carries the alias; no error when it does not, or is gone. */
+int datapath_guest_delete(struct datapath *dp, const char *name, const char *alias,
+			  struct nd_error *err);
+
+/* What the kernel has counted on the device, seen from the host. */
+struct link_counters {
+	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;
+	uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
+};
+
+int datapath_link_counters(struct datapath *dp, const char *name, struct link_counters *out,
+			   struct nd_error *err);

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/guest_device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netd/base/log.h"
+#include "netd/base/str.h"
+#include "netd/daemon/guest_change.h"
+#include "netd/daemon/guest_files.h"
+#include "netd/daemon/guest_nic.h"
+
+struct device_op {
+	struct guest_change c;		/* first; c.def, c.live: the documents afterwards */
+	struct dom_device *device;
+	bool live, config;
+	struct vmm_nic nic;		/* attach */
+	struct guest_plug plug;
+	char id[VMM_ID_MAX];		/* detach, update, removed: the NIC's alias */
+};
+
+static struct device_op *device_of(struct operation *op)
+{
+	return (struct device_op *)op;
+}
+
+static struct dom_nic *last_nic(struct device_op *o)
+{
+	return &o->c.live->nics[o->c.live->n_nics - 1];
+}
+
+static void device_end(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+
+	dom_device_free(o->device);
+	vmm_nic_fini(&o->nic);
+	guest_change_end(&o->c);
+}
+
+static struct device_op *device_new(struct guest *g, const struct guest_device_change *what,
+				    guest_done done, void *arg, struct nd_error *err)
+{
+	struct device_op *o = guest_change_new(g, sizeof(*o), done, arg, err);
+
+	if (!o) {
+		dom_device_free(what->device);
+		return NULL;
+	}
+	vmm_nic_init(&o->nic);
+	o->device = what->device;
+	o->live = what->live;
+	o->config = what->config;
+	return o;
+}
+
+/* ---- steps that all changes share ---- */
+
+/* Copies of the documents that are to change. */
+static int copy_documents(struct device_op *o, struct nd_error *err)
+{
+	struct guest *g = o->c.guest;
+
+	if (o->live && (!g->live || !g->vmm || g->ending))
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is not running");
+	if (o->config && !g->def)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID,
+				    "transient domains do not have any persistent config");
+	if (o->live)
+		o->c.live = dom_def_copy(g->live);
+	if (o->config)
+		o->c.def = dom_def_copy(g->def);
+	return (o->live && !o->c.live) || (o->config && !o->c.def) ? nd_error_nomem(err) : 0;
+}
+
+/* Worker. */
+static int write_config(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	return o->config ? guest_store_write(o->c.netd->guest_store, o->c.def, err) : 0;
+}
+
+static int restore_config(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+	struct nd_error err = { 0 };
+
+	if (o->config && guest_store_write(o->c.netd->guest_store, o->c.guest->def, &err) < 0)
+		nd_log(LOG_ERR, o->c.guest->name, "taking back a failed change: %s", err.text);
+	return OP_DONE;
+}
+
+/* Worker. The guest has changed already: a failure is only logged. */
+static int record_live(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct guest_status status = guest_status_of(o->c.guest);
+
+	if (o->c.live && guest_store_write_live(o->c.netd->guest_store, o->c.live, &status, err) < 0)
+		nd_log(LOG_WARNING, o->c.guest->name, "%s", err->text);
+	return OP_DONE;
+}
+
+static int commit(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct guest *g = o->c.guest;
+	struct dom_def *old;
+
+	if (o->c.def) {
+		old = g->def;
+		g->def = o->c.def;
+		o->c.def = old;
+	}
+	if (o->c.live && g->live) {
+		old = g->live;
+		g->live = o->c.live;
+		o->c.live = old;
+	}
+	return OP_DONE;
+}
+
+static void on_answer(void *arg, struct rd *body, const struct nd_error *err)
+{
+	operation_resume(arg, err ? -err->code : 0, err);
+}
+
+static int asked(int r)
+{
+	return r < 0 ? r : OP_WAIT;
+}
+
+/* ---- attach ---- */
+
+static int attach_to(struct dom_def *def, struct device_op *o, struct nd_error *err)
+{
+	int r = def ? dom_def_add_device(def, o->device, err) : 0;
+
+	return r < 0 || !def ? r : dom_def_check(def, err);
+}
+
+static int check_live_kind(const struct device_op *o, struct nd_error *err)
+{
+	if (!o->live || o->device->kind == DOM_DEVICE_NIC)
+		return 0;
+	return nd_error_set(err, ND_ERR_OPERATION_UNSUPPORTED, "a running guest's %s cannot come, go or "
+			    "change: with the definition it does at the next start",
+			    o->device->kind == DOM_DEVICE_DISK ? "<disk>" : "<rng>");
+}
+
+/* A MAC that both documents have: the device is the same one. */
+static int give_mac(struct device_op *o, struct nd_error *err)
+{
+	struct dom_nic *nic = &o->device->nic;
+	int r = 0;
+
+	if (o->device->kind == DOM_DEVICE_NIC && !nic->has_mac) {
+		r = nd_mac_random(&nic->mac);
+		nic->has_mac = true;
+	}
+	return r < 0 ? nd_error_sys(err, -r, "cannot make a random MAC address") : 0;
+}
+
+static int attach_check(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	int r = copy_documents(o, err);
+
+	if (r == 0)
+		r = check_live_kind(o, err);
+	if (r == 0)
+		r = give_mac(o, err);
+	if (r == 0)
+		r = attach_to(o->c.def, o, err);
+	if (r == 0)
+		r = attach_to(o->c.live, o, err);
+	if (r < 0 || !o->live)
+		return r;
+	r = guest_nic_supported(last_nic(o), err);
+	if (r == 0)
+		r = guest_name_devices(o->c.live, err);
+	if (r == 0)
+		guest_nic_config(last_nic(o), 0, &o->nic);
+	return r;
+}
+
+/* Worker. */
+static int attach_make(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live)
+		return 0;
+	if (last_nic(o)->driver != DOM_DRIVER_QEMU)
+		(void)guest_files_vhost(last_nic(o), o->c.guest->name, &o->nic);
+	return last_nic(o)->type == DOM_NIC_NETWORK ? 0
+	       : guest_nic_make(o->c.netd, o->c.guest, last_nic(o), &o->nic, err);
+}
+
+static int attach_unmake(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+	struct nd_error err = { 0 };
+
+	if (o->live && guest_nic_unmake(o->c.netd, o->c.guest, last_nic(o), &err) < 0)
+		nd_log(LOG_ERR, o->c.guest->name, "taking back a failed change: %s", err.text);
+	return OP_DONE;
+}
+
+static void on_plugged(void *arg, const struct nd_error *err)
+{
+	operation_resume(arg, err ? -err->code : 0, err);
+}
+
+static int before_plug(struct operation *op, struct nd_error *err)
+{
+	return OP_DONE;
+}
+
+static void on_unplugged(void *arg)
+{
+	operation_resume(arg, 0, NULL);
+}
+
+static int attach_unplug(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live)
+		return OP_DONE;
+	return guest_nic_unplug(o->c.netd, o->c.guest, last_nic(o), on_unplugged, op) == 0 ? OP_WAIT
+										       : OP_DONE;
+}
+
+static int attach_plug(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live || last_nic(o)->type != DOM_NIC_NETWORK)
+		return OP_DONE;
+	o->plug = (struct guest_plug){ o->c.netd, last_nic(o), &o->nic, on_plugged, op };
+	return asked(guest_nic_plug(&o->plug, o->c.guest, err));
+}
+
+static int attach_tell(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct vmm_fds fds = { 0 };
+	uint8_t room[512];
+	struct wr w = wr_init(room, sizeof(room));
+
+	if (!o->live)
+		return OP_DONE;
+	if (!o->c.guest->vmm)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is not running");
+	vmm_nic_encode(&o->nic, &w, &fds);
+	if (w.full)
+		return nd_error_set(err, ND_ERR_INTERNAL, "the interface does not fit its message");
+	return asked(guest_vmm_request(o->c.guest->vmm, VMM_NIC_ADD, room, wr_len(&w), &fds, on_answer,
+				       op, err));
+}
+
+static int attach_commit(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	const char *alias;
+
+	commit(op, err);
+	if (!o->live)
+		return OP_DONE;
+	alias = o->c.guest->live->nics[o->c.guest->live->n_nics - 1].info.alias;
+	events_domain_device(o->c.netd->events, o->c.guest, DOM_EVENT_DEVICE_ADDED, alias);
+	return OP_DONE;
+}
+
+static const struct op_step attach_steps[] = {
+	{ "checking", false, attach_check, NULL },
+	{ "writing the definition", true, write_config, restore_config },
+	{ "making its device", true, attach_make, attach_unmake },
+	{ "before the port", false, before_plug, attach_unplug },
+	{ "plugging it into its network", false, attach_plug, NULL },
+	{ "telling the guest", false, attach_tell, NULL },
+	{ "recording the live state", true, record_live, NULL },
+	{ "committing", false, attach_commit, NULL },
+};
+
+int guest_attach(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
+		 struct nd_error *err)
+{
+	struct device_op *o = device_new(g, what, done, arg, err);
+
+	if (!o)
+		return -ENOMEM;
+	guest_change_start(&o->c, attach_steps, ND_COUNT(attach_steps), device_end);
+	return 0;
+}
+
+/* ---- detach ---- */
+
+static int detach_check(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct dom_def *live;
+	size_t at;
+	int r = copy_documents(o, err);
+
+	if (r == 0)
+		r = check_live_kind(o, err);
+	if (r == 0 && o->c.def) {
+		r = dom_def_find_device(o->c.def, o->device, &at, err);
+		if (r == 0)
+			dom_def_remove_device(o->c.def, o->device->kind, at);
+	}
+	if (r < 0 || !o->c.live)
+		return r;
+	r = dom_def_find_device(o->c.live, o->device, &at, err);
+	if (r == 0)
+		snprintf(o->id, sizeof(o->id), "%s", o->c.live->nics[at].info.alias);
+	live = nd_take_ptr(&o->c.live);		/* changes when the guest has let go */
+	dom_def_free(live);
+	return r;
+}
+
+static int detach_ask(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live)
+		return OP_DONE;
+	if (!o->c.guest->vmm)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is not running");
+	return asked(guest_vmm_nic(o->c.guest->vmm, VMM_NIC_REMOVE, o->id, 0, on_answer, op, err));
+}
+
+static const struct op_step detach_steps[] = {
+	{ "checking", false, detach_check, NULL },
+	{ "writing the definition", true, write_config, restore_config },
+	{ "asking the guest", false, detach_ask, NULL },
+	{ "committing", false, commit, NULL },
+};
+
+int guest_detach(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
+		 struct nd_error *err)
+{
+	struct device_op *o = device_new(g, what, done, arg, err);
+
+	if (!o)
+		return -ENOMEM;
+	guest_change_start(&o->c, detach_steps, ND_COUNT(detach_steps), device_end);
+	return 0;
+}
+
+/* ---- the guest has let go ---- */
+
+static struct dom_nic *nic_by_alias(const struct dom_def *def, const char *alias)
+{
+	for (size_t i = 0; i < def->n_nics; i++)
+		if (def->nics[i].info.alias && nd_streq(def->nics[i].info.alias, alias))
+			return &def->nics[i];
+	return NULL;
+}
+
+static int removed_check(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct guest *g = o->c.guest;
+	struct dom_nic *nic = g->live && !g->ending ? nic_by_alias(g->live, o->id) : NULL;
+
+	if (!nic)	/* gone with the guest, or told twice */
+		return nd_error_set(err, ND_ERR_DEVICE_MISSING, "there is no interface '%s'", o->id);
+	o->c.live = dom_def_copy(g->live);
+	if (!o->c.live)
+		return nd_error_nomem(err);
+	dom_def_remove_device(o->c.live, DOM_DEVICE_NIC, (size_t)(nic - g->live->nics));
+	return OP_DONE;
+}
+
+static int removed_unplug(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	const struct dom_nic *nic = nic_by_alias(o->c.guest->live, o->id);
+
+	return guest_nic_unplug(o->c.netd, o->c.guest, nic, on_unplugged, op) == 0 ? OP_WAIT : OP_DONE;
+}
+
+/* Worker. */
+static int removed_unmake(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	const struct dom_nic *nic = nic_by_alias(o->c.guest->live, o->id);
+
+	if (guest_nic_unmake(o->c.netd, o->c.guest, nic, err) < 0)
+		nd_log(LOG_ERR, o->c.guest->name, "device '%s' stays: %s", nic->target, err->text);
+	return OP_DONE;
+}
+
+static int removed_commit(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	commit(op, err);
+	nd_log(LOG_INFO, o->c.guest->name, "interface %s is out", o->id);
+	events_domain_device(o->c.netd->events, o->c.guest, DOM_EVENT_DEVICE_REMOVED, o->id);
+	return OP_DONE;
+}
+
+static const struct op_step removed_steps[] = {
+	{ "checking", false, removed_check, NULL },
+	{ "unplugging it from its network", false, removed_unplug, NULL },
+	{ "removing its device", true, removed_unmake, NULL },
+	{ "recording the live state", true, record_live, NULL },
+	{ "committing", false, removed_commit, NULL },
+};
+
+void guest_nic_removed(struct guest *g, const char *alias)
+{
+	const struct guest_device_change nothing = { 0 };
+	struct nd_error err = { 0 };
+	struct device_op *o = device_new(g, &nothing, NULL, NULL, &err);
+
+	if (!o) {
+		nd_log(LOG_ERR, g->name, "interface %s stays: %s", alias, err.text);
+		return;
+	}
+	snprintf(o->id, sizeof(o->id), "%s", alias);
+	guest_change_start(&o->c, removed_steps, ND_COUNT(removed_steps), device_end);
+}
+
+static bool says(const struct vmm_hello *hello, const char *alias)
+{
+	for (size_t i = 0; i < hello->n_nics; i++)
+		if (nd_streq(hello->nics[i], alias))
+			return true;
+	return false;
+}
+
+void guest_nics_compare(struct guest *g, const struct vmm_hello *hello)
+{
+	for (size_t i = 0; i < g->live->n_nics; i++)
+		if (!says(hello, g->live->nics[i].info.alias))
+			guest_nic_removed(g, g->live->nics[i].info.alias);
+	/* one that netd had no time to write down: its device is gone with the netd that made it */
+	for (size_t i = 0; i < hello->n_nics; i++)
+		if (!nic_by_alias(g->live, hello->nics[i]))
+			(void)guest_vmm_nic(g->vmm, VMM_NIC_REMOVE, hello->nics[i], 0, NULL, NULL, NULL);
+}
+
+/* ---- update ---- */
+
+/* Of what the client's document says, the rest must be as it is. */
+static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd_error *err)
+{
+	const struct { const char *what; bool differs; } parts[] = {
+		{ "type", is->type != asked->type },
+		{ "source network", !nd_streq0(is->network, asked->network) },
+		{ "source bridge", is->type == DOM_NIC_BRIDGE && !nd_streq0(is->bridge, asked->bridge) },
+		{ "source device", !nd_streq0(is->dev, asked->dev) || is->mode != asked->mode },
+		{ "portgroup", !nd_streq0(is->portgroup, asked->portgroup) },
+		{ "driver", asked->driver != is->driver || asked->queues != is->queues },
+		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
+		{ "isolation", asked->isolated != is->isolated },
+		{ "vlan", asked->vlan.n_tags != is->vlan.n_tags },
+		{ "virtualport", asked->virtualport.type != is->virtualport.type },
+		{ "bandwidth", asked->bandwidth.given != is->bandwidth.given ||
+			       memcmp(&asked->bandwidth.in, &is->bandwidth.in, sizeof(is->bandwidth.in)) ||
+			       memcmp(&asked->bandwidth.out, &is->bandwidth.out,
+				      sizeof(is->bandwidth.out)) },
+	};
+
+	for (size_t i = 0; i < ND_COUNT(parts); i++)
+		if (parts[i].differs)
+			return nd_error_set(err, ND_ERR_OPERATION_UNSUPPORTED,
+					    "cannot modify network device %s while the guest runs",
+					    parts[i].what);
+	return 0;
+}
+
+static int update_config(struct device_op *o, struct nd_error *err)
+{
+	struct dom_nic *nic, *asked = &o->device->nic, copy;
+	size_t at;
+	int r = dom_def_find_device(o->c.def, o->device, &at, err);
+
+	if (r < 0)
+		return r;
+	if (o->device->kind != DOM_DEVICE_NIC)
+		return nd_error_set(err, ND_ERR_OPERATION_UNSUPPORTED,
+				    "only a network device's definition can be updated");
+	nic = &o->c.def->nics[at];
+	if (dom_nic_copy(&copy, asked) < 0)
+		return nd_error_nomem(err);
+	copy.mac = nic->mac;
+	copy.has_mac = true;
+	if (!copy.info.pci) {
+		copy.info.pci = nic->info.pci;
+		copy.info.at = nic->info.at;
+	}
+	dom_nic_fini(nic);
+	*nic = copy;
+	return dom_def_check(o->c.def, err);
+}
+
+static int update_check(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+	struct dom_nic *nic;
+	size_t at;
+	int r = copy_documents(o, err);
+
+	if (r == 0)
+		r = check_live_kind(o, err);
+	if (r == 0 && o->c.def)
+		r = update_config(o, err);
+	if (r < 0 || !o->c.live)
+		return r;
+	r = dom_def_find_device(o->c.live, o->device, &at, err);
+	if (r < 0)
+		return r;
+	nic = &o->c.live->nics[at];
+	r = check_same(nic, &o->device->nic, err);
+	nic->link = o->device->nic.link;
+	snprintf(o->id, sizeof(o->id), "%s", nic->info.alias);
+	return r;
+}
+
+static int update_tell(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live)
+		return OP_DONE;
+	if (!o->c.guest->vmm)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is not running");
+	return asked(guest_vmm_nic(o->c.guest->vmm, VMM_NIC_LINK, o->id,
+				   o->device->nic.link != DOM_LINK_DOWN, on_answer, op, err));
+}
+
+static const struct op_step update_steps[] = {
+	{ "checking", false, update_check, NULL },
+	{ "writing the definition", true, write_config, restore_config },
+	{ "telling the guest", false, update_tell, NULL },
+	{ "recording the live state", true, record_live, NULL },
+	{ "committing", false, commit, NULL },
+};
+
+int guest_update(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
+		 struct nd_error *err)
+{
+	struct device_op *o = device_new(g, what, done, arg, err);
+
+	if (!o)
+		return -ENOMEM;
+	guest_change_start(&o->c, update_steps, ND_COUNT(update_steps), device_end);
+	return 0;
+}

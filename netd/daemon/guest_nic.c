@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netd/daemon/guest_nic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/guest_link.h"
+#include "netd/base/log.h"
+#include "netd/base/str.h"
+#include "netd/daemon/ports.h"
+#include "netd/model/xml.h"
+
+void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE])
+{
+	char uuid[ND_UUID_STRLEN];
+
+	snprintf(out, GUEST_ALIAS_SIZE, "netd-guest:%s", nd_uuid_format(&g->uuid, uuid));
+}
+
+static int refuse(struct nd_error *err, const char *element, int line, const struct dom_nic *nic)
+{
+	static const char *const types[] = { "", "network", "bridge", "direct", "ethernet" };
+
+	return xml_fail_at(err, element, line, ND_ERR_CONFIG_UNSUPPORTED,
+			   "not supported yet for an interface of type '%s'", types[nic->type]);
+}
+
+int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
+{
+	if (nic->bandwidth.given)
+		return refuse(err, "bandwidth", nic->bandwidth.line, nic);
+	if (nic->type == DOM_NIC_NETWORK)
+		return 0;	/* as the network's ports */
+	if (nic->vlan.n_tags)
+		return refuse(err, "vlan", nic->vlan.line, nic);
+	if (nic->virtualport.type)
+		return refuse(err, "virtualport", nic->virtualport.line, nic);
+	if (nic->trust_guest_rx_filters == TRI_YES)
+		return xml_fail_at(err, "interface", nic->line, ND_ERR_CONFIG_UNSUPPORTED,
+				   "trustGuestRxFilters='yes' is not supported yet");
+	return 0;
+}
+
+void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_nic *out)
+{
+	vmm_nic_init(out);
+	snprintf(out->id, sizeof(out->id), "%s", nic->info.alias);
+	out->mac = nic->mac;
+	out->mtu_bytes = (uint16_t)(nic->mtu_bytes ? nic->mtu_bytes : mtu_bytes > 65535 ? 65535 : mtu_bytes);
+	out->slot = nic->info.at.slot;
+	out->link_up = nic->link != DOM_LINK_DOWN;
+	out->n_queue_pairs = (uint8_t)(nic->queues ? nic->queues : 1);
+}
+
+static int set_text(char **to, const char *text, struct nd_error *err)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return nd_error_nomem(err);
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+/* ---- devices of their own ---- */
+
+int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
+		   struct nd_error *err)
+{
+	char alias[GUEST_ALIAS_SIZE], name[IFNAMSIZ] = "";
+	bool direct = nic->type == DOM_NIC_DIRECT;
+	struct guest_link want = {
+		.name = nic->target ? nic->target : direct ? "macvtap%d" : "vnet%d", .alias = alias,
+		.mac = nic->mac, .mtu_bytes = nic->mtu_bytes, .queues = nic->queues ? nic->queues : 1,
+		.bridge = nic->type == DOM_NIC_BRIDGE ? nic->bridge : "",
+		.isolated = nic->isolated == TRI_YES,
+		.lower = nic->dev, .mode = dom_direct_mode_name(nic->mode),
+	};
+	int r;
+
+	guest_nic_alias(g, alias);
+	if (direct)
+		r = datapath_guest_macvtap(d->datapath, &want, name, out->tap_fds, err);
+	else if (nic->target_managed == TRI_NO)
+		return datapath_guest_tap_open(d->datapath, &want, out->tap_fds, err);
+	else
+		r = datapath_guest_tap(d->datapath, &want, name, out->tap_fds, err);
+	return r < 0 ? r : set_text(&nic->target, name, err);
+}
+
+int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
+		     struct nd_error *err)
+{
+	char alias[GUEST_ALIAS_SIZE];
+
+	if (nic->type == DOM_NIC_NETWORK || !nic->target || nic->target_managed == TRI_NO)
+		return 0;
+	guest_nic_alias(g, alias);
+	return datapath_guest_delete(d->datapath, nic->target, alias, err);
+}
+
+/* ---- ports of networks ---- */
+
+/* The descriptors are lent: each is duplicated. */
+static int keep_fds(struct vmm_nic *out, const int *fds, size_t n, struct nd_error *err)
+{
+	for (size_t i = 0; i < n && i < VMM_QUEUE_PAIRS_MAX; i++) {
+		out->tap_fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		if (out->tap_fds[i] < 0)
+			return nd_error_sys(err, errno, "cannot keep a TAP's descriptor");
+	}
+	return 0;
+}
+
+static void plugged(void *arg, struct network *net, const struct port *port, const int *fds,
+		    size_t n_fds, const struct nd_error *err)
+{
+	struct guest_plug *p = arg;
+	struct nd_error failed = { 0 };
+	int r = 0;
+
+	if (err) {
+		p->done(p->arg, err);
+		return;
+	}
+	/* first, so that whatever fails now can be taken back */
+	p->nic->portid = port->def->uuid;
+	p->nic->has_portid = true;
+	p->out->mtu_bytes = p->out->mtu_bytes ? p->out->mtu_bytes : (uint16_t)net->live->mtu_bytes;
+	r = set_text(&p->nic->target, port->ifname, &failed);
+	if (r == 0 && net->live->bridge.name)
+		r = set_text(&p->nic->bridge, net->live->bridge.name, &failed);
+	if (r == 0)
+		r = keep_fds(p->out, fds, n_fds, &failed);
+	p->done(p->arg, r < 0 ? &failed : NULL);
+}
+
+/* The port's document, borrowing from the NIC: only copied. */
+static struct port_def port_of(const struct guest *g, const struct dom_nic *nic)
+{
+	return (struct port_def){
+		.owner_name = g->name, .owner_uuid = g->uuid, .has_owner_uuid = true,
+		.group = nic->portgroup, .mac = nic->mac, .has_mac = true,
+		.virtualport = nic->virtualport, .bandwidth = nic->bandwidth, .vlan = nic->vlan,
+		.isolated = nic->isolated, .trust_guest_rx_filters = nic->trust_guest_rx_filters,
+	};
+}
+
+static uint32_t network_mtu(const struct network *net)
+{
+	uint32_t mtu = network_current(net)->mtu_bytes;
+
+	return mtu ? mtu : 1500;
+}
+
+int guest_nic_plug(struct guest_plug *p, const struct guest *g, struct nd_error *err)
+{
+	struct network *net = registry_by_name(&p->netd->networks, p->nic->network);
+	struct port_def def = port_of(g, p->nic);
+	struct plug_options opt = {
+		.ifname = p->nic->target ? p->nic->target : "", .owner_uid = (uid_t)-1,
+		.queues = p->nic->queues ? p->nic->queues : 1, .def = &def,
+	};
+
+	if (!net || !network_visible(net))
+		return nd_error_set(err, ND_ERR_NO_NETWORK, "no network with matching name '%.300s'",
+				    p->nic->network);
+	if (p->nic->mtu_bytes && p->nic->mtu_bytes != network_mtu(net))
+		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED, "<mtu>: ports of network '%s' have "
+				    "its MTU, %u, not %u", net->name, network_mtu(net),
+				    p->nic->mtu_bytes);
+	return ports_plug(p->netd, net, &opt, plugged, p, err);
+}
+
+struct unplug {
+	void (*done)(void *arg);
+	void *arg;
+};
+
+static void unplugged(void *arg, struct network *net, const struct nd_error *err)
+{
+	struct unplug *u = arg;
+
+	if (err && err->kind != ND_ERR_NO_NETWORK_PORT)
+		nd_log(LOG_ERR, net->name, "a guest's port stays: %s", err->text);
+	u->done(u->arg);
+	free(u);
+}
+
+int guest_nic_unplug(struct netd *d, const struct guest *g, const struct dom_nic *nic,
+		     void (*done)(void *arg), void *arg)
+{
+	struct network *net;
+	struct nd_error err = { 0 };
+	struct unplug *u;
+
+	if (nic->type != DOM_NIC_NETWORK || !nic->has_portid)
+		return 1;
+	net = registry_by_name(&d->networks, nic->network);
+	if (!net || !network_port(net, &nic->portid))
+		return 1;	/* gone with its network */
+	u = calloc(1, sizeof(*u));
+	if (u) {
+		*u = (struct unplug){ done, arg };
+		if (ports_delete(d, net, &nic->portid, unplugged, u, &err) == 0)
+			return 0;
+		free(u);
+	} else {
+		nd_error_nomem(&err);
+	}
+	nd_log(LOG_ERR, g->name, "a port stays on network '%s': %s", nic->network, err.text);
+	return 1;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest_nic.h -- the host's end of guests' NICs: ports of networks, and devices of their own */
+#pragma once
+#include "netd/daemon/guest.h"
+#include "netd/daemon/netd.h"
+#include "vmm/config.h"
+
+#define GUEST_ALIAS_SIZE 64
+
+/* "netd-guest:UUID": on devices that belong to a guest and to no network. */
+void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE]);
+
+/* What the document asks for and nothing here can give; the interface is named. */
+int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err);
+
+/* Worker: the device of a NIC that is on no network; fills nic->target and the descriptors. */
+int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
+		   struct nd_error *err);
+/* Worker: takes it away again; a network's port is left to guest_nic_unplug(). */
+int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
+		     struct nd_error *err);
+
+/*
+ * Main: the port of a NIC that is on a network; fills nic->target, bridge and portid, and the
+ * descriptors, then calls done. Both must stay until then.
+ */
+struct guest_plug {
+	struct netd *netd;
+	struct dom_nic *nic;
+	struct vmm_nic *out;
+	void (*done)(void *arg, const struct nd_error *err);
+	void *arg;
+};
+
+int guest_nic_plug(struct guest_plug *p, const struct guest *g, struct nd_error *err);
+
+/* Main: the port goes, with its TAP and its names. done hears of it; 0: it will; 1: there was
+ * nothing to do. Failures are only logged: a guest that is gone cannot keep its port. */
+int guest_nic_unplug(struct netd *d, const struct guest *g, const struct dom_nic *nic,
+		     void (*done)(void *arg), void *arg);
+
+/* What the process is told of the NIC; descriptors -1. mtu: of the network, 0 where none is set. */
+void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_nic *out);

@@ -1,0 +1,372 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests' lives as netd sees them: start, pause, power, crash, restart of netd, devices that come and go.
+
+The process behind is fake_vmm, which speaks as netd-vmm does but has no guest: no KVM is needed.
+"""
+import contextlib
+import os
+import re
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+
+import netdtest
+from netdtest import built, nat_xml, sh, wait_for
+
+UUID = "6f3c8d7e-0a1b-4c2d-8e3f-405162738495"
+MAC = "52:54:00:00:00:01"
+NIC = """<interface type='network'>
+      <mac address='%s'/>
+      <source network='default'/>
+    </interface>
+    """
+
+
+class Guests(netdtest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.kernel = self.file("kernel", b"k" * 4096)
+        self.kvm = self.file("kvm", b"")
+        self.netd.env.update(NETD_VMM=built("tests/netns/fake_vmm"), NETD_KVM=self.kvm)
+        self.addCleanup(self.end_guests)
+        self.netd.start()
+
+    def end_guests(self):
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+
+    def file(self, name, content):
+        path = os.path.join(self.netd.root, name)
+        with open(path, "wb") as f:
+            f.write(content)
+        return path
+
+    def xml(self, name="web", devices=NIC % MAC + "<console type='pty'/>", cmdline="", uuid=UUID, more=""):
+        return """<domain type='kvm'>
+  <name>%s</name>
+  <uuid>%s</uuid>
+  <memory unit='MiB'>64</memory>
+  <os><type>hvm</type><kernel>%s</kernel><cmdline>%s</cmdline></os>%s
+  <devices>
+    %s
+  </devices>
+</domain>
+""" % (name, uuid, self.kernel, cmdline, more, devices)
+
+    def virsh(self, *args, xml=None, check=True):
+        if xml is None:
+            return self.netd.virsh("-q", *args, check=check)
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
+            f.write(xml)
+            f.flush()
+            return self.netd.virsh("-q", *[f.name if a == "FILE" else a for a in args], check=check)
+
+    def error(self, *args, **kw):
+        done = self.virsh(*args, check=False, **kw)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        return done.stderr
+
+    def define(self, **kw):
+        self.virsh("define", "FILE", xml=self.xml(**kw))
+
+    def state(self, name="web"):
+        return self.virsh("domstate", name, "--reason").stdout.strip()
+
+    def await_state(self, state, name="web"):
+        wait_for(lambda: "%s is '%s', not '%s'" % (name, self.state(name), state),
+                 lambda: self.state(name) == state)
+
+    def pids(self):
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if os.readlink("/proc/%s/exe" % pid).endswith("fake_vmm"):
+                    found.append(int(pid))
+        return found
+
+    def live_files(self):
+        run = self.netd.root + "/run/netd/"
+        return os.listdir(run + "domains") + os.listdir(run + "vmms")
+
+    def taps(self):
+        return re.findall(r"^\d+: ((?:vnet|macvtap)\d+|web\d+)[:@]", sh("ip", "link").stdout, re.M)
+
+    def nothing_is_left(self):
+        self.assertEqual(self.pids(), [])
+        self.assertEqual(self.live_files(), [])
+        self.assertEqual(self.taps(), [])
+
+    def events(self):
+        return netdtest.DomainEvents(self.netd.uri())
+
+
+class Life(Guests):
+    def test_a_guest_starts_with_its_port_and_leaves_nothing(self):
+        self.netd.define(nat_xml())
+        self.define()
+        told = self.events()
+        self.assertEqual(self.netd.virsh("start", "web").stdout.strip(), "Domain 'web' started")
+        self.assertEqual(self.state(), "running (booted)")
+        self.assertRegex(self.virsh("list").stdout, r"^ 1 +web +running\n$")
+        self.assertEqual(self.virsh("domiflist", "web").stdout.split(),
+                         ["vnet0", "network", "default", "virtio", MAC])
+        self.assertIn("master virbr0", sh("ip", "link", "show", "vnet0").stdout)
+        self.assertEqual(self.virsh("net-port-list", "default", "--uuid").stdout.strip(),
+                         re.search("portid='(.*?)'", self.virsh("dumpxml", "web").stdout).group(1))
+        pid = self.pids()[0]
+        with open("/proc/%d/status" % pid) as f:
+            self.assertGreater(int(re.search(r"Uid:\s+(\d+)", f.read()).group(1)), 1000000)
+        self.assertIn("Domain is already active", self.error("start", "web"))
+        self.virsh("destroy", "web")
+        self.assertEqual(self.state(), "shut off (destroyed)")
+        self.nothing_is_left()
+        self.assertIn("domain is not running", self.error("destroy", "web"))
+        self.assertEqual(told(4), ["resumed 0", "started 0", "shutdown 2", "stopped 1"])
+
+    def test_power_button_reboot_reset_pause(self):
+        self.define(devices="<console type='pty'/>")
+        told = self.events()
+        self.virsh("start", "--paused", "web")
+        self.assertEqual(self.state(), "paused (user)")
+        self.virsh("resume", "web")
+        self.assertEqual(self.state(), "running (unpaused)")
+        self.virsh("suspend", "web")
+        self.assertEqual(self.state(), "paused (user)")
+        self.assertIn("domain is not running", self.error("shutdown", "web"))
+        self.virsh("resume", "web")
+        first = self.pids()
+        self.virsh("reset", "web")
+        self.assertEqual(self.pids(), first)
+        self.virsh("reboot", "web")
+        wait_for("another process", lambda: self.pids() not in ([], first))
+        self.await_state("running (booted)")
+        self.virsh("shutdown", "web")
+        self.await_state("shut off (shutdown)")
+        self.nothing_is_left()
+        self.assertEqual(told(10), ["suspended 0", "started 0", "resumed 0", "suspended 0", "resumed 0", "reboot",
+                                    "shutdown 0", "reboot", "shutdown 0", "stopped 0"])
+
+    def test_a_failed_start_leaves_no_trace_and_says_why(self):
+        self.netd.define(nat_xml())
+        os.unlink(self.kvm)
+        cases = [("guests need KVM: cannot open %s: No such file or directory" % self.kvm, {})]
+        for text, kw in cases:
+            self.define(**kw)
+            self.assertIn(text, self.error("start", "web"))
+            self.nothing_is_left()
+        self.kvm = self.file("kvm", b"")
+        os.mkfifo(self.netd.root + "/fifo")
+        disk = "<disk type='file'><source file='%s'/><target dev='vda'/></disk>"
+        for text, kw in [
+                ("as told, no configuration", dict(cmdline="fail=config")),
+                ("as told, no start", dict(cmdline="fail=start")),
+                ("the guest's process exited with status 3", dict(cmdline="die=config")),
+                ("the guest's process exited with status 3", dict(cmdline="die=start")),
+                ("no network with matching name 'nowhere'",
+                 dict(devices=NIC % MAC + NIC.replace("default", "nowhere") % MAC.replace("01", "02"))),
+                ("there is no bridge 'br9'", dict(devices=NIC % MAC + "<interface type='bridge'><source bridge='br9'/></interface>")),
+                ("there is no device 'eth9'", dict(devices=NIC % MAC + "<interface type='direct'><source dev='eth9'/></interface>")),
+                ("<bandwidth> (line 10): not supported yet for an interface of type 'network'",
+                 dict(devices=(NIC % MAC).replace("</interface>", "<bandwidth><inbound average='1'/></bandwidth></interface>"))),
+                ("cannot open the disk '/nowhere': No such file", dict(devices=NIC % MAC + disk % "/nowhere")),
+                ("is not a file", dict(devices=disk % (self.netd.root + "/fifo"))),
+                ("has 4095 bytes, not a multiple of 512", dict(devices=disk % self.file("odd", b"x" * 4095))),
+        ]:
+            self.define(**kw)
+            self.assertIn(text, self.error("start", "web"))
+            self.assertEqual(self.state()[:8], "shut off")
+            self.nothing_is_left()
+            self.assertEqual(self.virsh("net-port-list", "default").stdout.strip(), "")
+
+    def test_a_transient_guest_is_gone_when_it_ends(self):
+        self.virsh("create", "FILE", xml=self.xml(devices=""))
+        self.assertIn("Persistent:     no", self.virsh("dominfo", "web").stdout)
+        self.assertIn("domain is already active as 'web'", self.error("create", "FILE", xml=self.xml()))
+        self.assertIn("cannot undefine transient domain", self.error("undefine", "web"))
+        self.virsh("destroy", "web")
+        self.assertEqual(self.virsh("list", "--all", "--name").stdout.strip(), "")
+        self.nothing_is_left()
+
+    def test_an_undefined_guest_runs_on_as_a_transient_one(self):
+        self.define(devices="")
+        self.virsh("start", "web")
+        self.virsh("undefine", "web")
+        self.assertIn("Persistent:     no", self.virsh("dominfo", "web").stdout)
+        self.virsh("shutdown", "web")
+        wait_for("its end", lambda: self.virsh("list", "--all", "--name").stdout.strip() == "")
+
+    def test_crashes(self):
+        self.netd.define(nat_xml())
+        self.define(cmdline="crash")
+        self.virsh("start", "web", check=False)
+        self.await_state("shut off (crashed)")
+        self.nothing_is_left()
+        self.define()
+        self.virsh("start", "web")
+        os.kill(self.pids()[0], signal.SIGSEGV)
+        self.await_state("shut off (crashed)")
+        self.assertIn("its process was killed by signal 11", self.netd.log())
+        self.nothing_is_left()
+        self.assertEqual(self.virsh("net-port-list", "default").stdout.strip(), "")
+
+    def test_a_disk_is_one_guest_s(self):
+        image = self.file("disk", b"\0" * 4096)
+        disk = "<disk type='file'><source file='%s'/><target dev='vda'/>%s</disk>"
+        self.define(devices=disk % (image, ""))
+        self.define(name="two", uuid=UUID.replace("6f", "7f"), devices=disk % (image, "<readonly/>"))
+        self.define(name="three", uuid=UUID.replace("6f", "8f"), devices=disk % (image, "<readonly/>"))
+        self.virsh("start", "web")
+        self.assertIn("is in use by another guest", self.error("start", "two"))
+        self.virsh("destroy", "web")
+        self.virsh("start", "two")
+        self.virsh("start", "three")
+        self.assertIn("is in use by another guest", self.error("start", "web"))
+
+    def test_autostart_once_a_boot(self):
+        self.netd.define(nat_xml())
+        self.netd.ctl("net-autostart", "default")
+        self.define()
+        self.virsh("autostart", "web")
+        os.unlink(self.netd.root + "/run/netd/domains-autostarted")
+        self.netd.restart()
+        self.await_state("running (booted)")
+        self.virsh("destroy", "web")
+        self.netd.restart()
+        time.sleep(0.5)
+        self.assertEqual(self.state()[:8], "shut off")
+
+
+class Restart(Guests):
+    def test_guests_survive_netd_and_are_found_again(self):
+        self.netd.define(nat_xml())
+        self.define()
+        self.virsh("start", "web")
+        self.virsh("create", "FILE", xml=self.xml(name="passing", uuid=UUID.replace("6f", "7f"), devices=""))
+        self.virsh("suspend", "passing")
+        pids, dumped = sorted(self.pids()), self.virsh("dumpxml", "web").stdout
+        for sig in (signal.SIGTERM, signal.SIGKILL):
+            self.netd.restart(sig)
+            self.assertEqual(self.state(), "running (booted)")
+            self.await_state("paused (user)", "passing")
+            self.assertEqual(sorted(self.pids()), pids)
+            self.assertEqual(self.virsh("dumpxml", "web").stdout, dumped)
+            self.assertEqual(self.taps(), ["vnet0"])
+        self.virsh("start", "web", check=False)
+        self.virsh("resume", "passing")
+        self.virsh("destroy", "passing")
+        self.virsh("shutdown", "web")
+        self.await_state("shut off (shutdown)")
+        self.nothing_is_left()
+
+    def test_what_died_meanwhile_is_cleared_away(self):
+        self.netd.define(nat_xml())
+        sh("ip", "link", "add", "br7", "type", "bridge")
+        self.define(devices=NIC % MAC + "<interface type='bridge'><source bridge='br7'/><target dev='web7'/></interface>")
+        self.virsh("start", "web")
+        self.assertEqual(sorted(self.taps()), ["vnet0", "web7"])
+        self.netd.kill()
+        os.kill(self.pids()[0], signal.SIGKILL)
+        self.netd.start()
+        self.await_state("shut off (unknown)")
+        wait_for("clean", lambda: self.taps() == [] and self.live_files() == [])
+        self.assertEqual(self.virsh("net-port-list", "default").stdout.strip(), "")
+        sh("ip", "link", "del", "br7")
+
+    def test_a_stranger_at_the_socket_is_no_guest(self):
+        self.define(devices="")
+        self.virsh("start", "web")
+        path = self.netd.root + "/run/netd/vmms/%s.sock" % UUID
+        self.netd.kill()
+        os.kill(self.pids()[0], signal.SIGKILL)
+        os.unlink(path)
+        stranger = subprocess.Popen(["python3", "-c", """
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.bind(%r); s.listen(1); print("up", flush=True); time.sleep(60)
+""" % path], stdout=subprocess.PIPE)
+        stranger.stdout.readline()
+        self.netd.start()
+        self.await_state("shut off (unknown)")
+        self.assertIn("listens in the place of a netd-vmm", self.netd.log())
+        self.assertIsNone(stranger.poll())
+        stranger.kill()
+
+
+class Devices(Guests):
+    def setUp(self):
+        super().setUp()
+        self.netd.define(nat_xml())
+
+    def test_an_interface_comes_and_goes_while_the_guest_runs(self):
+        self.define()
+        self.virsh("start", "web")
+        told = self.events()
+        mac = "52:54:00:00:00:02"
+        self.virsh("attach-interface", "web", "network", "default", "--mac", mac, "--model", "virtio", "--live", "--config")
+        self.assertEqual(self.virsh("domiflist", "web").stdout.split()[5:], ["vnet1", "network", "default", "virtio", mac])
+        self.assertIn(mac, self.virsh("dumpxml", "--inactive", "web").stdout)
+        self.assertEqual(self.taps(), ["vnet0", "vnet1"])
+        self.virsh("detach-interface", "web", "network", "--mac", mac, "--live", "--config")
+        wait_for("it to go", lambda: self.taps() == ["vnet0"])
+        self.assertNotIn(mac, self.virsh("dumpxml", "web").stdout)
+        self.assertNotIn(mac, self.virsh("dumpxml", "--inactive", "web").stdout)
+        self.assertEqual(told(2), ["device-added net1", "device-removed net1"])
+        self.assertIn("no matching network device was found for MAC " + mac,
+                      self.error("detach-device", "web", "FILE", xml=NIC % mac))
+
+    def test_what_the_guest_refuses_is_taken_back(self):
+        self.define(cmdline="fail=nic")
+        self.virsh("start", "web")
+        self.assertIn("as told, no interface",
+                      self.error("attach-device", "web", "FILE", "--live", "--config", xml=NIC % "52:54:00:00:00:02"))
+        self.assertEqual(self.taps(), ["vnet0"])
+        self.assertNotIn("00:02'", self.virsh("dumpxml", "web").stdout + self.virsh("dumpxml", "--inactive", "web").stdout)
+        disk = "<disk><source file='%s'/><target dev='vdb'/></disk>" % self.kernel
+        self.assertIn("a running guest's <disk> cannot come, go or change",
+                      self.error("attach-device", "web", "FILE", "--live", xml=disk))
+        self.virsh("attach-device", "web", "FILE", "--config", xml=disk)
+        self.assertIn("vdb", self.virsh("dumpxml", "--inactive", "web").stdout)
+        self.virsh("detach-device", "web", "FILE", "--config", xml=disk)
+
+    def test_the_link_goes_down_and_up_and_nothing_else_changes(self):
+        self.define()
+        self.virsh("start", "web")
+        self.virsh("domif-setlink", "web", "vnet0", "down")
+        self.assertEqual(self.virsh("domif-getlink", "web", "vnet0").stdout.strip(), "vnet0 down")
+        self.assertIn("<link state='down'/>", self.virsh("dumpxml", "web").stdout)
+        self.netd.restart()
+        self.assertEqual(self.virsh("domif-getlink", "web", MAC).stdout.strip(), MAC + " down")
+        self.virsh("domif-setlink", "web", MAC, "up")
+        self.assertIn("cannot modify network device mtu while the guest runs", self.error(
+            "update-device", "web", "FILE", "--live", xml=(NIC % MAC).replace("</interface>", "<mtu size='1400'/></interface>")))
+        self.virsh("domif-setlink", "web", MAC, "down", "--config")
+        self.assertIn("<link state='down'/>", self.virsh("dumpxml", "--inactive", "web").stdout)
+
+    def test_bridge_ethernet_and_direct_interfaces(self):
+        sh("ip", "link", "add", "br7", "type", "bridge")
+        sh("ip", "link", "add", "lower7", "type", "veth", "peer", "name", "far7")
+        sh("ip", "tuntap", "add", "web9", "mode", "tap", "vnet_hdr")
+        kinds = {"bridge": "<source bridge='br7'/><target dev='web1'/><port isolated='yes'/>",
+                 "ethernet": "<target dev='web2'/><mtu size='1400'/>",
+                 "direct": "<source dev='lower7' mode='%s'/>"}
+        self.define(devices="<interface type='bridge'>%(bridge)s</interface>"
+                    "<interface type='ethernet'>%(ethernet)s</interface>"
+                    "<interface type='ethernet'><target dev='web9' managed='no'/></interface>" % kinds)
+        self.virsh("start", "web")
+        shown = sh("ip", "-d", "link", "show", "web1").stdout
+        self.assertIn("master br7", shown)
+        self.assertIn("isolated on", shown)
+        self.assertIn("alias netd-guest:" + UUID, shown)
+        self.assertIn("mtu 1400", sh("ip", "link", "show", "web2").stdout)
+        self.assertIn("state UP", sh("ip", "link", "show", "web9").stdout.replace("DOWN", "UP"))
+        self.virsh("destroy", "web")
+        self.assertEqual(self.taps(), ["web9"])
+        sh("ip", "link", "del", "web9")
+        sh("ip", "link", "del", "br7")
+        sh("ip", "link", "del", "lower7")
+        self.nothing_is_left()
+
+
+netdtest.main()
