@@ -5,7 +5,8 @@
     tests/lab/test_vmm_devices.py BUILD
 
 Three guests run at once in the lab, each a netd-vmm locked in as netd would have it: one whose frames
-pass in user space, one with vhost-net, and an evil one that takes its devices from the kernel and does
+pass in user space over a TAP, one with vhost-net over a macvtap, and an evil one that takes its devices
+from the kernel and does
 anything to them. The first two ping, move data both ways and use their disks; the third may at most end
 itself. Nothing of netd takes part.
 """
@@ -32,10 +33,14 @@ def fail(text):
     sys.exit(1)
 
 
+def ip(command):
+    subprocess.run(["ip"] + command.split(), check=True)
+
+
 class Guest:
     """One netd-vmm: its TAP, its disks, its console in a file."""
 
-    def __init__(self, folder, build, number, test, vhost=False, append=""):
+    def __init__(self, folder, build, number, test, vhost=False, macvtap=False, append=""):
         self.number, self.test, self.folder = number, test, folder
         self.console_path = "%s/console%d" % (folder, number)
         self.vmm_log = "%s/vmm%d" % (folder, number)
@@ -43,27 +48,47 @@ class Guest:
         self.read = 0
         with open(self.disk, "wb") as f:
             f.truncate(8 << 20)
-        tap = os.open("/dev/net/tun", os.O_RDWR)
-        self.tap = "vm%d" % number
-        fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", self.tap.encode(),
-                                                IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
-        subprocess.run(["ip", "addr", "add", "10.7.%d.1/24" % number, "dev", self.tap], check=True)
-        subprocess.run(["ip", "link", "set", self.tap, "up"], check=True)
-        nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=1400" % (tap, number)
-        fds = [tap]
-        if vhost:
-            fds.append(os.open("/dev/vhost-net", os.O_RDWR))
-            nic += ",vhost-fd=%d" % fds[1]
+        tap = self.macvtap_new() if macvtap else self.tap_new("vm%d" % number)
+        fds = [tap] + ([os.open("/dev/vhost-net", os.O_RDWR)] if vhost else [])
         self.process = subprocess.Popen(
-            [build + "/vmm/netd-vmm", "--kernel", folder + "/vmlinuz", "--initrd", folder + "/initrd",
-             "--cmdline", "console=ttyS0 panic=-1 quiet test=%s %s" % (test, append),
-             "--memory", "192", "--name", "guest%d" % number, "--console", self.console_path,
-             "--nic", nic, "--disk", self.disk + ",discard,serial=LAB-%d" % number,
-             "--disk", self.disk + "ro,ro", "--sandbox", "--uid", str(70000 + number)],
-            pass_fds=fds, stdin=subprocess.DEVNULL, stdout=open(self.vmm_log, "wb"),
-            stderr=subprocess.STDOUT)
+            self.command(build, tap, fds[1] if vhost else None, append), pass_fds=fds,
+            stdin=subprocess.DEVNULL, stdout=open(self.vmm_log, "wb"), stderr=subprocess.STDOUT)
         for fd in fds:
             os.close(fd)
+
+    def tap_new(self, name, path="/dev/net/tun"):
+        tap = os.open(path, os.O_RDWR)
+        fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(),
+                                                IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+        if path == "/dev/net/tun":
+            self.host_end(name)
+        return tap
+
+    def host_end(self, name):
+        ip("addr add 10.7.%d.1/24 dev %s" % (self.number, name))
+        ip("link set %s up" % name)
+
+    def macvtap_new(self):
+        """On one end of a veth; the host has the other."""
+        n = self.number
+        ip("link add ve%d type veth peer name lower%d" % (n, n))
+        ip("link add link lower%d name vm%d address 52:54:00:07:00:%02x type macvtap mode bridge"
+           % (n, n, n))
+        ip("link set lower%d up" % n)
+        ip("link set vm%d up" % n)
+        self.host_end("ve%d" % n)
+        return self.tap_new("vm%d" % n, "/dev/tap%d" % socket.if_nametoindex("vm%d" % n))
+
+    def command(self, build, tap, vhost, append):
+        nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=1400" % (tap, self.number)
+        if vhost:
+            nic += ",vhost-fd=%d" % vhost
+        return [build + "/vmm/netd-vmm", "--kernel", self.folder + "/vmlinuz",
+                "--initrd", self.folder + "/initrd",
+                "--cmdline", "console=ttyS0 panic=-1 quiet test=%s %s" % (self.test, append),
+                "--memory", "192", "--name", "guest%d" % self.number, "--console", self.console_path,
+                "--nic", nic, "--disk", self.disk + ",discard,serial=LAB-%d" % self.number,
+                "--disk", self.disk + "ro,ro", "--sandbox", "--uid", str(70000 + self.number)]
 
     def console(self):
         with open(self.console_path, "rb") as f:
@@ -217,13 +242,15 @@ def check_evil(guest):
 
 def inside(build, folder):
     guests = []
-    subprocess.run(["dmesg", "-n", "1"])
+    # the kernel's end alone, under a driver that needs no guest
+    if subprocess.run([build + "/tests/unit/test_vhost_net"], env={"CK_FORK": "no"}).returncode:
+        fail("test_vhost_net")
     for number in (1, 2, 3):
         with open("%s/disk%dro" % (folder, number), "wb") as f:
             f.truncate(1 << 20)
     seed = int.from_bytes(os.urandom(4), "big")
     guests.append(Guest(folder, build, 1, "net1"))
-    guests.append(Guest(folder, build, 2, "net2", vhost=True))
+    guests.append(Guest(folder, build, 2, "net2", vhost=True, macvtap=True))
     evil = Guest(folder, build, 3, "evil",
                  append="evil.seconds=%d evil.seed=%d" % (EVIL_SECONDS, seed))
     guests.append(evil)
@@ -246,18 +273,25 @@ def inside(build, folder):
     print("passed")
 
 
-def main():
-    if sys.argv[1:2] == ["--inside"]:
-        inside(sys.argv[2], sys.argv[3])
-        return
-    build = os.path.realpath(sys.argv[1])
+def folder_make(build):
+    """The guest's kernel and initrd, outside of the lab: they are fetched and built."""
     folder = build + "/lab-vmm"
     os.makedirs(folder, exist_ok=True)
     subprocess.run(["gcc", "-O2", "-static", "-o", folder + "/evil_driver", HERE + "/evil_driver.c"],
                    check=True)
     subprocess.run([HERE + "/guest", folder, HERE + "/guest-vmm", folder + "/evil_driver"], check=True)
+    return folder
+
+
+def main():
+    if sys.argv[1:2] == ["--inside"]:
+        inside(sys.argv[2], sys.argv[3])
+        return
+    build = os.path.realpath(sys.argv[1])
+    folder = folder_make(build)
     sys.exit(subprocess.run([HERE + "/run", "--timeout", "560", "--memory", "3072", "--",
                              HERE + "/test_vmm_devices.py", "--inside", build, folder]).returncode)
 
 
-main()
+if __name__ == "__main__":
+    main()
