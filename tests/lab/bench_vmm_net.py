@@ -18,6 +18,10 @@ import test_vmm_devices as lab
 SECONDS = 8
 
 
+class NetdVmm(lab.Guest):
+    mtu = 1500
+
+
 class Qemu(lab.Guest):
     """The same guest under QEMU's smallest machine."""
 
@@ -28,7 +32,7 @@ class Qemu(lab.Guest):
                 "-kernel", self.folder + "/vmlinuz", "-initrd", self.folder + "/initrd",
                 "-append", "console=ttyS0 panic=-1 quiet test=%s %s" % (self.test, append),
                 "-serial", "file:" + self.console_path, "-netdev", net,
-                "-device", "virtio-net-pci,netdev=n,mtu=1500"]
+                "-device", "virtio-net-pci,netdev=n"]
 
 
 def mbit(n_bytes, seconds):
@@ -77,8 +81,8 @@ def inside(build, folder):
     for number in range(1, 5):
         with open("%s/disk%dro" % (folder, number), "wb") as f:
             f.truncate(1 << 20)
-    runs = [("netd-vmm", lab.Guest, False), ("microvm", Qemu, False),
-            ("netd-vmm vhost", lab.Guest, True), ("microvm vhost", Qemu, True)]
+    runs = [("netd-vmm", NetdVmm, False), ("microvm", Qemu, False),
+            ("netd-vmm vhost", NetdVmm, True), ("microvm vhost", Qemu, True)]
     results = []
     for number, (name, kind, vhost) in enumerate(runs, 1):
         results.append(measure(kind, folder, build, number, vhost))

@@ -40,6 +40,8 @@ def ip(command):
 class Guest:
     """One netd-vmm: its TAP, its disks, its console in a file."""
 
+    mtu = 1400
+
     def __init__(self, folder, build, number, test, vhost=False, macvtap=False, append=""):
         self.number, self.test, self.folder = number, test, folder
         self.console_path = "%s/console%d" % (folder, number)
@@ -80,7 +82,7 @@ class Guest:
         return self.tap_new("vm%d" % n, "/dev/tap%d" % socket.if_nametoindex("vm%d" % n))
 
     def command(self, build, tap, vhost, append):
-        nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=1400" % (tap, self.number)
+        nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=%d" % (tap, self.number, self.mtu)
         if vhost:
             nic += ",vhost-fd=%d" % vhost
         return [build + "/vmm/netd-vmm", "--kernel", self.folder + "/vmlinuz",
@@ -91,6 +93,8 @@ class Guest:
                 "--disk", self.disk + "ro,ro", "--sandbox", "--uid", str(70000 + self.number)]
 
     def console(self):
+        if not os.path.exists(self.console_path):
+            return ""                # it has only begun
         with open(self.console_path, "rb") as f:
             return f.read().decode(errors="replace")
 
