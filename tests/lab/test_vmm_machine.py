@@ -331,4 +331,5 @@ def main():
                              *(sys.argv[2:] or CASES)]).returncode)
 
 
-main()
+if __name__ == "__main__":
+    main()
