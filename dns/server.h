@@ -12,7 +12,8 @@
  * Time is a parameter: milliseconds of CLOCK_MONOTONIC (or any clock that only goes forward).
  * Inside the sandbox it needs: socket(AF_INET and AF_INET6, SOCK_DGRAM and SOCK_STREAM, with
  * NONBLOCK and CLOEXEC), connect, setsockopt(TCP_NODELAY; SO_ATTACH_FILTER and SO_DETACH_FILTER on
- * its UDP sockets), getsockopt, getsockname, recvmmsg, sendmmsg, recvfrom, sendto, accept4, epoll_ctl, close, getrandom, and memory.
+ * its UDP sockets), getsockopt, getsockname, recvmmsg, sendmmsg, recvfrom, sendto, accept4,
+ * epoll_ctl, close, getrandom, and memory.
  */
 #pragma once
 #include <stdbool.h>
