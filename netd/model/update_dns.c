@@ -3,19 +3,20 @@
 #include "netd/base/str.h"
 #include "netd/model/update_entry.h"
 
-/* The end of all DNS sections: the entry goes in, or the only one that matches goes. */
+/* The end of all DNS sections: the entry goes in, or the only one that matches goes. matching: how
+ * one that is there already would match, in libvirt's words. */
 static int add_or_delete(const struct update *u, const struct list *l, union entry *e, size_t i,
-			 bool more, const char *what)
+			 bool more, const char *what, const char *matching)
 {
 	if (update_adds(u)) {
 		if (i != NOT_FOUND)
 			return nd_error_set(u->err, INVALID, "there is already at least one %s "
-					    "with a matching field in network %.200s", what,
-					    u->def->name);
+					    "%s in network %.200s", what, matching, u->def->name);
 		return list_add(u, l, e);
 	}
 	if (i == NOT_FOUND)
-		return update_not_there(u, what);
+		return nd_error_set(u->err, INVALID, "couldn't locate a matching %s in network "
+				    "%.200s", what, u->def->name);
 	if (more)
 		return nd_error_set(u->err, INVALID, "multiple matching %ss were found in network "
 				    "%.200s", what, u->def->name);
@@ -58,7 +59,7 @@ int update_dns_host(const struct update *u, union entry *e)
 		return xml_fail_at(u->err, "host", e->dns_host.line, ND_ERR_XML_DETAIL,
 				   "it needs at least one <hostname>");
 	i = list_find(&l, e, update_adds(u) ? same_dns_ip : same_ip_or_name, &more);
-	return add_or_delete(u, &l, e, i, more, "DNS HOST record");
+	return add_or_delete(u, &l, e, i, more, "DNS HOST record", "with a matching field");
 }
 
 static bool same_txt(const void *item, const union entry *e)
@@ -77,7 +78,10 @@ int update_dns_txt(const struct update *u, union entry *e)
 		return xml_fail_at(u->err, "txt", e->dns_txt.line, ND_ERR_XML_DETAIL,
 				   "attribute 'value' is missing");
 	i = list_find(&l, e, same_txt, &more);
-	return add_or_delete(u, &l, e, i, more, "DNS TXT record");
+	if (update_adds(u) && i != NOT_FOUND)
+		return nd_error_set(u->err, INVALID, "there is already a DNS TXT record with name "
+				    "'%.300s' in network %.200s", e->dns_txt.name, u->def->name);
+	return add_or_delete(u, &l, e, i, more, "DNS TXT record", NULL);
 }
 
 static bool agrees_if_given(const char *item, const char *given)
@@ -106,5 +110,6 @@ int update_dns_srv(const struct update *u, union entry *e)
 				   "attribute '%s' is missing",
 				   srv->service ? "protocol" : "service");
 	i = list_find(&l, e, same_srv, &more);
-	return add_or_delete(u, &l, e, i, more, "DNS SRV record");
+	return add_or_delete(u, &l, e, i, more, "DNS SRV record",
+			     "matching all specified fields");
 }

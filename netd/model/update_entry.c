@@ -66,14 +66,13 @@ size_t list_find(const struct list *l, const union entry *e,
 	return found;
 }
 
-/* "<ELEMENT ATTRIBUTES/>", for messages; "" when memory ran out. */
+/* "<ELEMENT ATTRIBUTES", for messages; NULL when memory ran out. */
 static char *entry_text(const struct xml_elem *elem, const union entry *e)
 {
 	struct xml_out out = { 0 };
 
 	nd_str_addf(&out.s, "<%s", elem->name);
 	xml_out_attrs(&out, elem, e);
-	nd_str_add(&out.s, "/>");
 	return nd_str_take(&out.s);
 }
 
@@ -86,9 +85,12 @@ int update_exists(const struct update *u, const char *what, const struct xml_ele
 		  const union entry *e)
 {
 	ND_AUTO(free) char *text = entry_text(elem, e);
+	/* As libvirt shows those two. */
+	bool may_contain = elem == &elem_forward_interface || elem == &elem_portgroup;
 
 	return nd_error_set(u->err, INVALID, "there is an existing %s entry in network '%.200s' "
-			    "that matches \"%.500s\"", what, u->def->name, text ? text : "");
+			    "that matches \"%.500s%s>\"", what, u->def->name, text ? text : "",
+			    may_contain ? "" : "/");
 }
 
 int update_not_there(const struct update *u, const char *what)

@@ -59,6 +59,8 @@ FILES = {
     "noowner": "<networkport><mac address='52:54:00:aa:00:11'/></networkport>\n",
     "invalid": XML.replace("<forward", "<unknown/><forward").replace("alpha", "delta").replace(
         "000000000001", "000000000004"),
+    # what net-edit runs: the second time nothing changes
+    "editor": "#!/bin/sh\nsed -i \"s/delay='0'/delay='3'/\" \"$1\"\n",
 }
 
 # netd's errors name the element and its line
@@ -144,6 +146,60 @@ STEPS = [
     ("net-dumpxml alpha", {}),
     ("net-dumpxml alpha --inactive", {}),
     ("net-dumpxml Beta", {}),
+    ("net-update alpha add ip-dhcp-range <range~start='192.168.211.200'~end='192.168.211.210'/> --live --config", {}),
+    ("net-update alpha add ip-dhcp-range <range~start='192.168.211.200'~end='192.168.211.210'/> --live --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify ip-dhcp-range <range~start='192.168.211.200'~end='192.168.211.210'/> --live --config", {}),
+    ("net-update alpha delete ip-dhcp-range <range~start='192.168.211.200'~end='192.168.211.210'/> --live --config", {}),
+    ("net-update alpha delete ip-dhcp-range <range~start='192.168.211.200'~end='192.168.211.210'/> --live --config", {}),
+    ("net-update alpha add dns-host <host~ip='192.168.211.6'><hostname>six</hostname></host> --live --config", {}),
+    ("net-update alpha add dns-host <host~ip='192.168.211.6'><hostname>six</hostname></host> --live --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify dns-host <host~ip='192.168.211.6'><hostname>six</hostname></host> --live --config", {}),
+    ("net-update alpha delete dns-host <host~ip='192.168.211.6'/> --live --config", {}),
+    ("net-update alpha delete dns-host <host~ip='192.168.211.6'/> --live --config", {}),
+    ("net-update alpha add dns-txt <txt~name='t'~value='v'/> --live --config", {}),
+    ("net-update alpha add dns-txt <txt~name='t'~value='v'/> --live --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify dns-txt <txt~name='t'~value='v'/> --live --config", {}),
+    ("net-update alpha delete dns-txt <txt~name='t'/> --live --config", {}),
+    ("net-update alpha delete dns-txt <txt~name='t'/> --live --config", {}),
+    ("net-update alpha add dns-srv <srv~service='s'~protocol='tcp'~target='t.x'~port='9'/> --live --config", {}),
+    ("net-update alpha add dns-srv <srv~service='s'~protocol='tcp'~target='t.x'~port='9'/> --live --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify dns-srv <srv~service='s'~protocol='tcp'~target='t.x'~port='9'/> --live --config", {}),
+    ("net-update alpha delete dns-srv <srv~service='s'~protocol='tcp'/> --live --config", {}),
+    ("net-update alpha delete dns-srv <srv~service='s'~protocol='tcp'/> --live --config", {}),
+    ("net-update alpha add portgroup <portgroup~name='pg'/> --live --config", {}),
+    ("net-update alpha add portgroup <portgroup~name='pg'/> --live --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify portgroup <portgroup~name='pg'/> --live --config", {}),
+    ("net-update alpha delete portgroup <portgroup~name='pg'/> --live --config", {}),
+    ("net-update alpha delete portgroup <portgroup~name='pg'/> --live --config", {}),
+    ("net-update alpha add forward-interface <interface~dev='lo'/> --config", {}),
+    ("net-update alpha add forward-interface <interface~dev='lo'/> --config", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-dumpxml alpha", {}),
+    ("net-update alpha modify forward-interface <interface~dev='lo'/> --config", {}),
+    ("net-update alpha delete forward-interface <interface~dev='lo'/> --config", {}),
+    ("net-update alpha delete forward-interface <interface~dev='lo'/> --config", {}),
+    ("net-update alpha add domain <domain~name='x'/> --config", {}),
+    ("net-update alpha add ip <ip~address='1.2.3.4'/> --config", {}),
+    ("net-update alpha add forward <forward/> --config", {}),
+    ("net-update alpha add forward-pf <pf~dev='lo'/> --config", {}),
+    ("net-update alpha add-first ip-dhcp-range <range~start='192.168.211.100'~end='192.168.211.110'/> --config", {}),
+    ("net-update alpha add-last ip-dhcp-range <range~start='192.168.211.120'~end='192.168.211.121'/> --config --parent-index 0", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-edit alpha", {}),
+    ("net-dumpxml alpha --inactive", {}),
+    ("net-edit alpha", {}),
+    ("net-edit nope", {}),
+    ("net-edit", {}),
     ("net-port-list alpha", {}),
     ("net-port-list Beta", {}),
     ("net-port-create alpha {port}", {}),
@@ -198,6 +254,8 @@ class Commands(netdtest.TestCase):
             self.files[name] = os.path.join(self.dir.name, name)
             with open(self.files[name], "w") as f:
                 f.write(text)
+        os.chmod(self.files["editor"], 0o755)
+        os.environ.pop("VISUAL", None)
 
     def tearDown(self):
         self.peer.stop()
@@ -209,7 +267,8 @@ class Commands(netdtest.TestCase):
         options = [w for w in words if w == "-q"]
         words = [w.format(**self.files) if w.startswith("{") else w.replace("~", " ")
                  for w in words if w != "-q"]
-        done = sh(program, "-c", uri, *options, *words, check=False, timeout=120)
+        done = sh(program, "-c", uri, *options, *words, check=False, timeout=120,
+                  env={"EDITOR": self.files["editor"]})
         return "exit %d\n%s--\n%s" % (done.returncode, done.stdout, done.stderr)
 
     def run_all(self, program, uri):
