@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "netd/daemon/calls_domain.h"
+#include "netd/daemon/guest_console.h"
 #include "netd/daemon/guest_device.h"
 
 /* VIR_DOMAIN_START_*. There is no saved state: nothing to bypass a cache for, and every start is a
@@ -169,7 +170,29 @@ static int update_flags(struct rpc_call *call, void *args, void *ret, struct nd_
 	return with_device(call, args, DEVICE_FORCE, "virDomainUpdateDeviceFlags", guest_update, err);
 }
 
+/* ---- console ---- */
+
+/* VIR_DOMAIN_CONSOLE_*. SAFE: locked against other users of the terminal, as it always is here. */
+enum { CONSOLE_FORCE = 1, CONSOLE_SAFE = 2 };
+
+static int open_console(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const lv_domain_open_console_args *a = args;
+	struct guest *g;
+	int r = call_flags(a->flags, CONSOLE_FORCE | CONSOLE_SAFE, "virDomainOpenConsole", err);
+
+	if (r < 0)
+		return r;
+	g = call_guest(call, &a->dom, err);
+	if (!g)
+		return -ENOENT;
+	r = guest_console_open(g, call, a->dev_name ? *a->dev_name : NULL, a->flags & CONSOLE_FORCE, err);
+	return r < 0 ? r : RPC_DONE;
+}
+
 const struct rpc_method domain_life_methods[] = {
+	DOM_ARGS(LV_PROC_DOMAIN_OPEN_CONSOLE, "virDomainOpenConsole", 0, lv_domain_open_console_args,
+		 open_console),
 	DOM_ARGS(LV_PROC_DOMAIN_CREATE, "virDomainCreate", 0, lv_dom_args, create),
 	DOM(LV_PROC_DOMAIN_CREATE_WITH_FLAGS, "virDomainCreateWithFlags", 0, lv_dom_flags_args,
 	    lv_dom_ret, create_with_flags),

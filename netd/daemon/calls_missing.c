@@ -130,7 +130,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(197, "virDomainSetMemoryParameters", FROM_DOMAIN),
 	MISSING(198, "virDomainGetMemoryParameters", FROM_DOMAIN),
 	MISSING(199, "virDomainSetVcpusFlags", FROM_DOMAIN),
-	MISSING(201, "virDomainOpenConsole", FROM_DOMAIN),
 	MISSING(204, "virDomainSetMemoryFlags", FROM_DOMAIN),
 	MISSING(205, "virDomainSetBlkioParameters", FROM_DOMAIN),
 	MISSING(206, "virDomainGetBlkioParameters", FROM_DOMAIN),

@@ -251,6 +251,11 @@ struct rpc_session *rpc_call_session(struct rpc_call *c)
 	return c->session;
 }
 
+const struct rpc_header *rpc_call_header(const struct rpc_call *c)
+{
+	return &c->header;
+}
+
 void *rpc_call_ret(struct rpc_call *c)
 {
 	return c->ret;

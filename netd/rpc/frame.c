@@ -56,6 +56,20 @@ static int buffer_resize(struct rpc_buffer *b, size_t size)
 	return 0;
 }
 
+int rpc_raw_encode(struct rpc_buffer *b, const struct rpc_header *h, const void *bytes, size_t len)
+{
+	struct rpc_header whole = *h;
+
+	if (b->size < RPC_HEADER_SIZE + len && buffer_resize(b, RPC_HEADER_SIZE + len) < 0)
+		return -ENOMEM;
+	whole.len = (uint32_t)(RPC_HEADER_SIZE + len);
+	rpc_header_encode(&whole, b->bytes);
+	if (len)
+		memcpy(b->bytes + RPC_HEADER_SIZE, bytes, len);
+	b->len = whole.len;
+	return 0;
+}
+
 static bool type_has_fds(int32_t type)
 {
 	return type == LV_CALL_WITH_FDS || type == LV_REPLY_WITH_FDS;
@@ -149,7 +163,7 @@ int rpc_error_encode(struct rpc_buffer *b, const struct rpc_header *h,
 
 	nd_error_format(err, message, sizeof(message));
 	snprintf(class, sizeof(class), "%s%%s", nd_err_prefix(err->kind));
-	reply.type = LV_REPLY;
+	reply.type = h->type == LV_STREAM ? LV_STREAM : LV_REPLY;
 	reply.status = LV_ERROR;
 	return rpc_message_encode(b, &reply, 0, (xdrproc_t)xdr_lv_error, &e);
 }

@@ -50,11 +50,15 @@ static inline void nd_auto_rpc_buffer_free(struct rpc_buffer *b)
 int rpc_message_encode(struct rpc_buffer *b, const struct rpc_header *h, unsigned n_fds,
 		       xdrproc_t xdr, void *payload);
 
+/* The same with bytes that are no XDR. 0 or -ENOMEM. */
+int rpc_raw_encode(struct rpc_buffer *b, const struct rpc_header *h, const void *bytes, size_t len);
+
 /* Decodes a payload into zeroed storage; bytes after it are ignored. False, and nothing to free,
  * when it is short or over a bound. */
 bool rpc_payload_decode(const uint8_t *bytes, size_t len, xdrproc_t xdr, void *out);
 
-/* Puts the reply with status LV_ERROR into b. domain: VIR_FROM_*. */
+/* Puts the reply with status LV_ERROR into b, or, for a header of a stream, its failure. domain:
+ * VIR_FROM_*. */
 int rpc_error_encode(struct rpc_buffer *b, const struct rpc_header *h,
 		     const struct nd_error *err, int domain);
 

@@ -118,6 +118,7 @@ struct rpc_session *rpc_session_new(struct rpc_server *srv, int fd, bool read_on
 	s->born_us = s->heard_us = s->sent_us = rpc_server_now_us(srv);
 	STAILQ_INIT(&s->out);
 	TAILQ_INIT(&s->calls);
+	TAILQ_INIT(&s->streams);
 	TAILQ_INSERT_TAIL(&srv->sessions, s, entry);
 	srv->n_sessions++;
 	srv->n_waiting++;
@@ -158,6 +159,7 @@ void rpc_session_free(struct rpc_session *s)
 {
 	struct rpc_out *o;
 
+	rpc_streams_end(s);
 	while ((o = STAILQ_FIRST(&s->out))) {
 		STAILQ_REMOVE_HEAD(&s->out, entry);
 		out_free(o);
@@ -237,6 +239,8 @@ static void flush(struct rpc_session *s)
 	}
 	if (!STAILQ_EMPTY(&s->out))
 		rpc_server_want_tick(s->server);
+	if (s->out_bytes < RPC_OUT_HIGH)
+		rpc_streams_ready(s);
 }
 
 void rpc_session_queue(struct rpc_session *s, const int *fds, unsigned n_fds)
@@ -369,11 +373,13 @@ static void read_some(struct rpc_session *s)
 		rpc_server_want_tick(srv);
 }
 
-/* Streams, replies and events from a client have no receiver: dropped, as libvirt does. */
+/* Replies and events from a client have no receiver: dropped, as libvirt does. */
 static void take_message(struct rpc_session *s, const struct rpc_header *h, const uint8_t *payload)
 {
 	if (h->type == LV_CALL)
 		rpc_call_take(s, h, payload, h->len - RPC_HEADER_SIZE);
+	else if (h->type == LV_STREAM)
+		rpc_streams_take(s, h, payload, h->len - RPC_HEADER_SIZE);
 	else if (h->type == LV_CALL_WITH_FDS)
 		/* Feature 8 is not offered; what follows the message could not be told apart. */
 		rpc_session_kill(s, "it passes descriptors");

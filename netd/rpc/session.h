@@ -26,6 +26,7 @@ struct rpc_listener {
 };
 
 TAILQ_HEAD(rpc_call_list, rpc_call);
+TAILQ_HEAD(rpc_stream_list, rpc_stream);
 TAILQ_HEAD(rpc_session_list, rpc_session);
 
 struct rpc_session {
@@ -47,6 +48,7 @@ struct rpc_session {
 	size_t out_bytes;
 
 	struct rpc_call_list calls;
+	struct rpc_stream_list streams;
 	unsigned n_calls;
 
 	uint64_t born_us, heard_us, sent_us;
@@ -96,6 +98,14 @@ bool rpc_session_tick(struct rpc_session *s, uint64_t now_us);
 void rpc_call_take(struct rpc_session *s, const struct rpc_header *h, const uint8_t *payload,
 		   size_t len);
 void rpc_calls_detach(struct rpc_session *s);
+const struct rpc_header *rpc_call_header(const struct rpc_call *c);
+
+/* stream.c */
+void rpc_streams_take(struct rpc_session *s, const struct rpc_header *h, const uint8_t *payload,
+		      size_t len);
+/* The client reads again: their owners may go on. */
+void rpc_streams_ready(struct rpc_session *s);
+void rpc_streams_end(struct rpc_session *s);
 
 /* server.c */
 uint64_t rpc_server_now_us(struct rpc_server *srv);

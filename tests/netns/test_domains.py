@@ -369,4 +369,79 @@ class Devices(Guests):
         self.nothing_is_left()
 
 
+class Console(Guests):
+    """By libvirt's own streams."""
+
+    def setUp(self):
+        super().setUp()
+        import libvirt
+        self.libvirt = libvirt
+        self.connection = libvirt.open(self.netd.uri())
+        self.define(devices="<console type='pty'/>")
+        self.virsh("start", "web")
+        self.domain = self.connection.lookupByName("web")
+
+    def tearDown(self):
+        self.connection.close()
+
+    def open(self, flags=0):
+        stream = self.connection.newStream()
+        self.domain.openConsole(None, stream, flags)
+        return stream
+
+    def read_until(self, stream, wanted):
+        got = b""
+        while wanted not in got:
+            piece = stream.recv(1024)
+            self.assertTrue(piece, got)
+            got += piece
+        return got
+
+    def test_what_is_typed_reaches_the_guest_and_its_answer_comes_back(self):
+        stream = self.open()
+        stream.send(b"hello\r")
+        self.read_until(stream, b"HELLO\r")
+        with self.assertRaisesRegex(self.libvirt.libvirtError, "Active console session exists"):
+            self.open()
+        stream.finish()
+        second = self.open()
+        third = self.open(self.libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+        third.send(b"again\r")
+        self.read_until(third, b"AGAIN\r")
+        with self.assertRaisesRegex(self.libvirt.libvirtError, "another client took the console"):
+            while second.recv(1024):
+                pass
+        third.abort()
+
+    def test_a_guest_that_ends_ends_its_console(self):
+        stream = self.open()
+        stream.send(b"off\r")
+        while True:
+            with contextlib.suppress(self.libvirt.libvirtError):
+                if not stream.recv(1024):
+                    break
+        stream.finish()
+        self.await_state("shut off (shutdown)")
+        with self.assertRaisesRegex(self.libvirt.libvirtError, "domain is not running"):
+            self.open()
+
+    def test_a_client_that_vanishes_leaves_the_console_free(self):
+        self.open()
+        p = subprocess.run(["/usr/bin/python3", "-c", """
+import libvirt, os
+c = libvirt.open(%r); s = c.newStream()
+try: c.lookupByName("web").openConsole(None, s, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+finally: os._exit(0)
+""" % self.netd.uri()])
+        self.assertEqual(p.returncode, 0)
+        wait_for("the console to be free", self.is_free)
+
+    def is_free(self):
+        try:
+            self.open().finish()
+            return True
+        except self.libvirt.libvirtError:
+            return False
+
+
 netdtest.main()
