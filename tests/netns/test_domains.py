@@ -316,6 +316,14 @@ class Devices(Guests):
         self.assertIn("no matching network device was found for MAC " + mac,
                       self.error("detach-device", "web", "FILE", xml=NIC % mac))
 
+    def test_counters_and_addresses_of_an_interface(self):
+        self.define(more="<title>T</title>")
+        self.virsh("start", "web")
+        self.assertRegex(self.virsh("domifstat", "web", "vnet0").stdout, r"^vnet0 rx_bytes \d+\n")
+        self.assertIn("'vnet9' is not a known interface", self.error("domifstat", "web", "vnet9"))
+        self.assertEqual(self.virsh("domifaddr", "web").stdout.strip(), "")
+        self.assertRegex(self.virsh("list", "--title").stdout, r"web +running +T\n")
+
     def test_what_the_guest_refuses_is_taken_back(self):
         self.define(cmdline="fail=nic")
         self.virsh("start", "web")
