@@ -95,16 +95,17 @@ static int start_set(struct vcpu *v, const struct boot_entry *e)
 
 static int msrs_set(struct vcpu *v)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[2];
-	} msrs = {
-		.head.nmsrs = 2,
-		.entries = { { .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
-			     { .index = MSR_MTRR_DEFAULT, .data = MTRR_ON_WRITE_BACK } },
+	static const struct kvm_msr_entry entries[] = {
+		{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
+		{ .index = MSR_MTRR_DEFAULT, .data = MTRR_ON_WRITE_BACK },
 	};
+	union {
+		struct kvm_msrs msrs;
+		uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(entries)];
+	} u = { .msrs.nmsrs = ND_COUNT(entries) };
 
-	return ioctl(v->fd, KVM_SET_MSRS, &msrs) < 0 ? -errno : 0;
+	memcpy(u.bytes + sizeof(u.msrs), entries, sizeof(entries));
+	return ioctl(v->fd, KVM_SET_MSRS, &u) < 0 ? -errno : 0;
 }
 
 /* As after power on: the old interrupt lines come through the first vCPU's local APIC. */
