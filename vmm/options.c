@@ -199,7 +199,7 @@ static int option(struct options *o, const char *name, char *value, struct nd_er
 		return file_open(value, O_RDONLY, &c->initrd_fd, err);
 	if (nd_streq(name, "--console")) {
 		o->console_in_fd = -1;
-		return file_open(value, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, &c->console_fd, err);
+		return file_open(value, O_RDWR | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY, &c->console_fd, err);
 	}
 	if (nd_streq(name, "--cmdline"))
 		return text_copy(name, value, c->cmdline, sizeof(c->cmdline), err);
