@@ -7,6 +7,7 @@
 Each case is a guest of its own in the lab, with its console on a PTY, by which the test tells it what
 to do. Nothing of netd takes part: where netd would be, the test speaks its part of the channel.
 """
+import fcntl
 import os
 import pty
 import re
@@ -151,7 +152,8 @@ def case_panic(place):
 
 MAGIC, VERSION = 0x6E64766D, 1
 (HELLO, QUIT, CONFIG, START, PAUSE, RESUME, SHUTDOWN, RESET) = (1, 2, 16, 17, 18, 19, 20, 21)
-NIC_REMOVE, STATS_GET, STATS, DONE, FAILED, EVENT = 23, 27, 28, 29, 30, 31
+NIC_ADD, NIC_REMOVE, STATS_GET, STATS, DONE, FAILED, EVENT = 22, 23, 27, 28, 29, 30, 31
+EVENT_NIC_REMOVED = 5
 READY, RUNNING, PAUSED = 2, 3, 4
 UUID = bytes(range(16))
 
@@ -197,6 +199,13 @@ class Netd:
             raise Failed("netd-vmm: " + body.decode())
         return kind, body
 
+    def event(self, kind):
+        """Waits for an event of this kind."""
+        while not any(e[0] == kind for e in self.events):
+            got, _, body = self.receive()
+            if got == EVENT:
+                self.events.append((body[0], struct.unpack(">I", body[1:5])[0]))
+
     def hello(self):
         kind, _, body = self.receive()
         if kind != HELLO:
@@ -210,6 +219,34 @@ def config(guest, fds, uid):
     body += struct.pack(">BBBqBB", 1, 2, 1, 3600 * 24 * 366 * 3, 1, 0)
     body += b"\1" * len(fds) + struct.pack(">II", 0, 0)
     return body
+
+
+def tap_open(name):
+    tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", name.encode(), 2 | 0x1000 | 0x4000))
+    return tap
+
+
+def plug_and_unplug(guest, netd):
+    """A NIC comes and goes while the guest runs; what a guest calls it is its own affair."""
+    def seen(pattern):
+        for _ in range(60):
+            guest.tell("nics")
+            if re.fullmatch(pattern, guest.wait(r"nics ([^\r\n]*)")[0]):
+                return True
+            time.sleep(1)
+        return False
+
+    check(guest, seen(r"e\*"), "a NIC before one was plugged")
+    tap = tap_open("plug0")
+    netd.call(NIC_ADD, text("hot") + bytes.fromhex("525400070001") + struct.pack(">HHBBBB", 0, 0, 7, 31, 1, 1) +
+              b"\1\0", [tap])
+    os.close(tap)
+    check(guest, seen(r"e\w+"), "the NIC that was plugged does not come")
+    netd.call(NIC_REMOVE, text("hot") + struct.pack(">I", 0))
+    netd.event(EVENT_NIC_REMOVED)
+    check(guest, seen(r"e\*"), "the NIC that was unplugged is still there")
+    check(guest, not os.path.exists("/sys/class/net/plug0"), "its TAP is still there")
 
 
 def case_channel(place):
@@ -242,6 +279,7 @@ def case_channel(place):
         cpus, year, _ = guest.ready()
         check(guest, cpus == "2", "%s vCPUs" % cpus)
         check(guest, int(year) >= time.gmtime().tm_year + 3, "the clock's offset: %s" % year)
+        plug_and_unplug(guest, netd)
         netd.call(PAUSE)
         guest.tell("echo slept")
         time.sleep(2)
