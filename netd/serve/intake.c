@@ -22,6 +22,7 @@
 #define EXTRA_GROWS_US 20
 #define LATE_US 2000			/* a turn that comes so much later than it was due is late: */
 #define LATE_HOLD_US 5000000		/* the least for so long */
+#define GUARD_US 3000000		/* a guest that asked may ask again within this time */
 
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
@@ -44,7 +45,8 @@ struct intake {
 	struct intake_counters counters;
 	bool used;			/* more than the first page since the last rest */
 	unsigned full_turns;		/* in a row */
-	bool flooded;
+	bool flooded, guarded;
+	uint64_t guest_at_us;		/* when a plugged guest within its share last asked */
 	uint64_t window_end_us;		/* of the flood's current second ... */
 	uint64_t window_extra;		/* ... in which so many were beyond their share */
 	uint64_t due_us;		/* the next turn of the flood */
@@ -151,7 +153,12 @@ static void flood_begin(struct intake *in, uint64_t at_us)
 	in->window_end_us = at_us + FLOOD_WINDOW_US;
 	in->window_extra = 0;
 	in->due_us = at_us;
-	in->extra_us = EXTRA_MIN_US;
+	in->guarded = false;
+}
+
+static bool is_guarded(const struct intake *in, uint64_t at_us)
+{
+	return at_us < in->guest_at_us + GUARD_US;
 }
 
 /* A turn of a flood begins: it may have ended, else what this turn may take is decided. */
@@ -162,12 +169,17 @@ static void flood_turn(struct intake *in, uint64_t at_us)
 		in->window_end_us = at_us + FLOOD_WINDOW_US;
 		in->window_extra = 0;
 	}
-	if (at_us > in->due_us + LATE_US) {
+	if (!is_guarded(in, at_us)) {
+		in->extra_us = EXTRA_MAX_US;
+	} else if (!in->guarded) {
+		in->extra_us = EXTRA_MIN_US;
+	} else if (at_us > in->due_us + LATE_US) {
 		in->extra_us = EXTRA_MIN_US;
 		in->extra_held_us = at_us + LATE_HOLD_US;
 	} else if (at_us > in->extra_held_us && in->extra_us < EXTRA_MAX_US) {
 		in->extra_us += EXTRA_GROWS_US;
 	}
+	in->guarded = is_guarded(in, at_us);
 	in->extra_end_us = at_us + in->extra_us;
 }
 
@@ -198,10 +210,12 @@ static unsigned serve_guests(struct intake *in, unsigned n, struct share *share,
 		memcpy(src.bytes, s->frame + ETH_ALEN, ETH_ALEN);
 		s->share = share_take(share, &src, at_us / 1000);
 		in->window_extra += s->share == SHARE_NONE;
-		if (s->share == SHARE_GUEST)
+		if (s->share == SHARE_GUEST) {
+			in->guest_at_us = at_us;
 			serve(in, s, each, arg);
-		else
+		} else {
 			others++;
+		}
 	}
 	return others;
 }
@@ -254,9 +268,10 @@ bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame ea
 	in->full_turns = n == INTAKE_FRAMES ? in->full_turns + 1 : 0;
 	if (!in->flooded && in->full_turns > INTAKE_PATIENCE)
 		flood_begin(in, at_us);
-	if (in->flooded)
-		in->due_us = now_us() + INTAKE_PAUSE_MS * 1000;
-	return in->flooded;
+	if (!in->flooded || !is_guarded(in, at_us))
+		return false;
+	in->due_us = now_us() + INTAKE_PAUSE_MS * 1000;
+	return true;
 }
 
 void intake_counters(struct intake *in, int fd, struct intake_counters *out)

@@ -10,7 +10,9 @@
  *	- strangers' frames, and those beyond their sender's share, get a limited time each turn. It is
  *	  nearly nothing for a while after the server was woken up late, which says that others want
  *	  the processor too, and grows when that does not happen.
- * So a plugged guest within its share waits for a pause and that time at most.
+ * So a plugged guest within its share waits for a pause and that time at most. While no such guest has
+ * asked for some seconds there is nobody to save a processor for: then nothing pauses, and all get what
+ * a turn of bounded length has time for.
  */
 #pragma once
 #include <stdbool.h>
@@ -42,8 +44,8 @@ ND_DEFINE_AUTO(struct intake *, intake_free)
 
 typedef void (*intake_frame)(void *arg, const void *frame, size_t len, bool csum_partial);
 
-/* One turn on the packet socket fd. True: there is a flood, the next turn is due INTAKE_PAUSE_MS from
- * now, whatever the socket says; false: it is due when the socket is readable. */
+/* One turn on the packet socket fd. True: there is a flood and a guest to guard from it, the next turn is
+ * due INTAKE_PAUSE_MS from now, whatever the socket says; false: it is due when the socket is readable. */
 bool intake_turn(struct intake *in, int fd, struct share *share, intake_frame each, void *arg);
 
 /* Gives the buffers' memory back; called when the server has been idle for a while. */

@@ -9,6 +9,7 @@ same file system for all. bench_dhcp_echo, which answers and remembers nothing, 
 import json
 import os
 import re
+import resource
 import subprocess
 import tempfile
 
@@ -18,6 +19,21 @@ import netdtest
 SECONDS = 3
 CLIENTS = 20000
 OFFERED = {"netd": (10000, 20000), "dnsmasq": (1000,), "kea": (5000, 10000), "echo": (10000, 20000)}  # exchanges a second
+
+
+def processor_us(pids):
+    """How long the processes have had a processor."""
+    ticks = 0
+    for pid in pids:
+        with open("/proc/%d/stat" % pid) as f:
+            ticks += sum(int(word) for word in f.read().rsplit(")", 1)[1].split()[11:13])
+    return ticks * 1000000 // os.sysconf("SC_CLK_TCK")
+
+
+def client_us():
+    """The same of all programs that were run and waited for."""
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (use.ru_utime + use.ru_stime) * 1e6
 
 
 class Dhcp(BenchCase):
@@ -32,13 +48,14 @@ class Dhcp(BenchCase):
             space.run("ip", "link", "set", dev, "up")
         return ns, tempfile.mkdtemp(dir=self.netd.root)
 
-    def serve(self, ns, *argv, env=None):
+    def serve(self, name, ns, *argv, env=None):
         p = ns.spawn(*argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
+        self.pids[name] = [p.pid]
         self.addCleanup(lambda: (p.kill(), p.wait()))
 
     def start_dnsmasq(self, guest):
         ns, folder = self.peer(guest, "dnsmasq", 78)
-        self.serve(ns, "dnsmasq", "-k", "-C", "/dev/null", "--port=0", "--bind-dynamic", "--interface=eth0",
+        self.serve("dnsmasq", ns, "dnsmasq", "-k", "-C", "/dev/null", "--port=0", "--bind-dynamic", "--interface=eth0",
                    "--dhcp-range=10.78.1.0,10.78.250.0,255.255.0.0", "--dhcp-no-override", "--dhcp-authoritative",
                    "--dhcp-lease-max=60000", "--no-ping", "--dhcp-leasefile=" + folder + "/leases", "-u", "root",
                    "--pid-file=")
@@ -53,19 +70,37 @@ class Dhcp(BenchCase):
             "subnet4": [{"subnet": "10.79.0.0/16", "pools": [{"pool": "10.79.1.0-10.79.250.0"}]}]}}
         with open(folder + "/kea.json", "w") as f:
             json.dump(config, f)
-        self.serve(ns, "kea-dhcp4", "-c", folder + "/kea.json",
+        self.serve("kea", ns, "kea-dhcp4", "-c", folder + "/kea.json",
                    env={"KEA_PIDFILE_DIR": folder, "KEA_LOCKFILE_DIR": folder})
 
     def start_echo(self, guest):
         ns, _ = self.peer(guest, "echo", 76)
-        self.serve(ns, netdtest.built("tests/bench/bench_dhcp_echo"), "eth0", "10.76.0.1")
+        self.serve("echo", ns, netdtest.built("tests/bench/bench_dhcp_echo"), "eth0", "10.76.0.1")
 
     def exchanges(self, guest, interface, offered):
+        """How many a second, and how many in all."""
         out = guest.run("perfdhcp", "-4", "-l", interface, "-r", offered, "-R", CLIENTS, "-p", SECONDS, "-W", 1,
                         check=False, timeout=60)
-        return float(re.search(r"Rate: ([\d.]+) 4-way", out.stdout + out.stderr).group(1))
+        text = out.stdout + out.stderr
+        return (float(re.search(r"Rate: ([\d.]+) 4-way", text).group(1)),
+                int(re.findall(r"received packets: (\d+)", text)[1]))
+
+    def measure(self, name, guest, interface):
+        """The best that the server does, and what of the processors that cost."""
+        best, costs = 0, []
+        for offered in OFFERED[name]:
+            server, client = processor_us(self.pids[name]), client_us()
+            rate, done = self.exchanges(guest, interface, offered)
+            server, client = processor_us(self.pids[name]) - server, client_us() - client
+            costs.append((server / max(1, done), client / max(1, done)))
+            note("%s, %d a second offered" % (name, offered),
+                 "%10.0f /s, processor for each: server %.0f us, perfdhcp %.0f us" % ((rate,) + costs[-1]))
+            best = max(best, rate)
+        self.costs.setdefault(name, []).append(min(costs))
+        return best
 
     def test_exchanges(self):
+        self.pids, self.costs = {}, {}
         self.netd.start()
         self.netd.define(nat_xml("bench", "vbench0").replace(
             nat_xml("bench", "vbench0").split("<ip ")[1].split("</ip>")[0],
@@ -77,16 +112,19 @@ class Dhcp(BenchCase):
         self.start_echo(guest)
         interfaces = {"netd": "eth0", "dnsmasq": "dnsmasq", "kea": "kea", "echo": "echo"}
         for interface in interfaces.values():
-            netdtest.wait_for("DHCP on " + interface, lambda: self.exchanges(guest, interface, 50) > 5, timeout=30)
+            netdtest.wait_for("DHCP on " + interface, lambda: self.exchanges(guest, interface, 50)[0] > 5, timeout=30)
+        self.pids["netd"] = [self.netd.process.pid] + self.netd.serve_pids()
         rates = {name: [] for name in OFFERED}
         for _ in range(max(2, ROUNDS // 4)):
-            for name, offered in OFFERED.items():
-                done = [self.exchanges(guest, interfaces[name], rate) for rate in offered]
-                rates[name].append(max(done))
-                note(name, " ".join("%d of %d offered" % pair for pair in zip(done, offered)))
+            for name in OFFERED:
+                rates[name].append(self.measure(name, guest, interfaces[name]))
         ours = median(rates["netd"])
         self.figure("DHCP exchanges: netd, dnsmasq", ours, median(rates["dnsmasq"]), "/s", at_least=10, fail=3)
         self.figure("DHCP exchanges: netd, Kea memfile", ours, median(rates["kea"]), "/s", at_least=3, fail=0.8)
+        self.figure("processor for an exchange: Kea, netd", median([c[0] for c in self.costs["kea"]]), median([c[0] for c in self.costs["netd"]]), "us",
+                    at_least=3)
+        # With a core for itself perfdhcp asks for so many, whoever answers.
+        note("perfdhcp with a processor of its own, at most", "%10.0f /s" % (1e6 / min(c[1] for c in self.costs["echo"])))
         self.figure("DHCP exchanges: netd, an echo without leases", ours, median(rates["echo"]), "/s", at_least=0.9)
 
     def test_static_hosts(self):
