@@ -3,5 +3,5 @@
 
 const struct verb_group *const verb_groups[] = {
 	&network_verbs, &show_verbs, &map_verbs, &document_verbs, &event_verbs, &port_verbs,
-	&datapath_verbs, &shell_verbs, NULL,
+	&datapath_verbs, &domain_verbs, &shell_verbs, NULL,
 };

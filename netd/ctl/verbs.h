@@ -14,4 +14,5 @@ extern const struct verb_group event_verbs;
 extern const struct verb_group map_verbs;
 extern const struct verb_group port_verbs;
 extern const struct verb_group datapath_verbs;
+extern const struct verb_group domain_verbs;
 extern const struct verb_group shell_verbs;

@@ -190,6 +190,22 @@ class Life(Guests):
         self.assertEqual(self.virsh("list", "--all", "--name").stdout.strip(), "")
         self.nothing_is_left()
 
+    def test_netdctl_says_what_virsh_says(self):
+        xml = self.file("web.xml", self.xml(devices="").encode())
+        for words, json in [
+                (["define", xml], None), (["list", "--all"], None), (["list", "--all", "--name"], None),
+                (["start", "web"], None), (["start", "web"], None), (["list"], None), (["domstate", "web"], None),
+                (["suspend", "web"], None), (["resume", "web"], None), (["dumpxml", "web"], None),
+                (["destroy", "web"], None), (["destroy", "web"], None), (["autostart", "web"], None),
+                (["autostart", "web", "--disable"], None), (["undefine", "web"], None), (["domstate", "web"], None)]:
+            done = self.netd.ctl(*words, check=False)
+            said = done.stdout + done.stderr
+            if words[0] in ("define", "start", "suspend", "resume", "destroy", "autostart", "undefine"):
+                self.assertTrue(re.search("Domain 'web' |Failed to %s domain 'web'" % words[0], said), said)
+            else:
+                self.assertEqual(said.strip(), "".join((lambda d: d.stdout + d.stderr)(
+                    self.netd.virsh(*words, check=False))).strip())
+
     def test_an_undefined_guest_runs_on_as_a_transient_one(self):
         self.define(devices="")
         self.virsh("start", "web")
