@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""virt-manager's window on a display of its own: networks are listed, started, stopped and created.
+"""virt-manager's window on a display of its own: networks are listed, started, stopped, edited as XML and created.
 
-Its last window is kept in the build folder as virt-manager.png.
+The XML tab and the last window are kept in the build folder as virt-manager-xml.png and virt-manager.png.
 """
 import os
 import sys
@@ -13,7 +13,8 @@ from netdtest import BUILD, sh, spawn, wait_for
 
 DISPLAY = ":77"
 # Where things are in windows of the size that they have without a window manager: (x, y)
-TAB, FIRST_NETWORK, ADD, START, STOP, FINISH = (175, 50), (100, 88), (34, 570), (78, 570), (123, 570), (497, 370)
+TAB, FIRST_NETWORK, ADD, START, STOP, FINISH = (175, 50), (100, 88), (34, 570), (78, 570), (123, 570), (345, 370)
+XML_TAB, XML_TEXT, APPLY = (327, 92), (500, 400), (751, 570)
 SCREENSHOT = """
 import gi, sys
 gi.require_version("Gdk", "3.0")
@@ -29,8 +30,10 @@ class VirtManager(netdtest.TestCase):
         self.netd.start()
         self.netd.define(netdtest.nat_xml("alpha", "valpha0", 95), start=False)
         home = self.netd.root + "/home"
-        os.makedirs(home)
-        self.env = {"DISPLAY": DISPLAY, "HOME": home, "XDG_RUNTIME_DIR": home, "GSETTINGS_BACKEND": "memory",
+        os.makedirs(home + "/.config/glib-2.0/settings")
+        with open(home + "/.config/glib-2.0/settings/keyfile", "w") as f:
+            f.write("[org/virt-manager/virt-manager]\nxmleditor-enabled=true\n")
+        self.env = {"DISPLAY": DISPLAY, "HOME": home, "XDG_RUNTIME_DIR": home, "GSETTINGS_BACKEND": "keyfile",
                     "NO_AT_BRIDGE": "1", "LANG": "C.UTF-8"}
         self.log = open(home + "/log", "w+")
         self.addCleanup(self.log.close)
@@ -71,12 +74,30 @@ class VirtManager(netdtest.TestCase):
         sh("xdotool", "mousemove", *place, "click", "1", env=self.env)
         self.settle()
 
+    def type(self, *what):
+        sh("xdotool", *what, env=self.env)
+
+    def keep(self, name):
+        sh("/usr/bin/python3", "-c", SCREENSHOT, os.path.join(BUILD, name), env=self.env)
+
+    def edit_xml(self):
+        """A line of the document, typed behind its first one."""
+        self.click(XML_TAB)
+        self.click(XML_TEXT)
+        self.type("key", "ctrl+Home", "End")
+        self.type("type", "<title>edited by hand</title>")
+        self.settle()
+        self.keep("virt-manager-xml.png")
+        self.click(APPLY)
+        wait_for("the edited document", lambda: "  <title>edited by hand</title>\n" in self.netd.ctl(
+            "net-dumpxml", "alpha", "--inactive").stdout, timeout=20, step=0.2)
+
     def wait_for_list(self, *networks):
         wait_for("active networks %s" % (networks,), lambda: sorted(
             self.netd.ctl("net-list", "--name").stdout.split()) == sorted(networks), timeout=20, step=0.2)
         self.settle()
 
-    def test_list_start_stop_create(self):
+    def test_list_start_stop_edit_create(self):
         self.assertIn("network=alpha status=Inactive added", self.said())
         self.click(TAB)
         self.click(FIRST_NETWORK)
@@ -84,6 +105,7 @@ class VirtManager(netdtest.TestCase):
         self.wait_for_list("alpha")
         self.click(STOP)
         self.wait_for_list()
+        self.edit_xml()
         self.click(ADD)
         self.wait_for_window("virtual network")
         self.click(FINISH)
@@ -92,7 +114,7 @@ class VirtManager(netdtest.TestCase):
         document = self.netd.ctl("net-dumpxml", "network").stdout
         self.assertIn("<forward mode='nat'", document)
         self.assertIn("<range start=", document)
-        sh("/usr/bin/python3", "-c", SCREENSHOT, os.path.join(BUILD, "virt-manager.png"), env=self.env)
+        self.keep("virt-manager.png")
 
 
 netdtest.main()
