@@ -133,15 +133,22 @@ int file_replace(int dir_fd, const char *name, const char *text, mode_t mode, bo
 	return r;
 }
 
+/* The file gets the new file's name, which is swept after a crash, so that it can come back when the
+ * directory cannot be synced. */
 int file_remove(int dir_fd, const char *name, bool durable)
 {
 	int r = nd_effect(ND_EFFECT_FILE, "unlink");
 
 	if (r < 0)
 		return r;
-	if (unlinkat(dir_fd, name, 0) < 0)
+	if (renameat(dir_fd, name, dir_fd, NEW_NAME) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return sync_dir(dir_fd, durable);
+	r = sync_dir(dir_fd, durable);
+	if (r < 0)
+		(void)renameat(dir_fd, NEW_NAME, dir_fd, name);
+	else
+		(void)unlinkat(dir_fd, NEW_NAME, 0);
+	return r;
 }
 
 void file_sweep(int dir_fd)

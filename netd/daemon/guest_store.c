@@ -216,6 +216,7 @@ unsigned guest_store_load(struct guest_store *s, const struct guest_loader *load
 void guest_store_sweep(struct guest_store *s)
 {
 	file_sweep(s->dir_fd);
+	file_sweep(s->autostart_fd);
 	file_sweep(s->live_fd);
 	docs_sweep_links(s->autostart_fd);
 }

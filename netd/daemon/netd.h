@@ -33,6 +33,8 @@ struct netd {
 	struct round *boot;		/* the first check of all; NULL once it is through */
 	bool round_waiting;		/* a look at all is queued, or at work */
 	bool round_again;		/* ... and another was asked for meanwhile */
+	bool first_of_boot;		/* the networks to be started at boot are being started ... */
+	unsigned autostarting;		/* ... so many have not ended */
 	struct drift *drift;
 	struct foreign *foreign;
 	struct takeover *takeover;	/* NULL: not asked for, or nothing is left */

@@ -2,6 +2,7 @@
 #include "netd/daemon/reconcile.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -491,6 +492,7 @@ static void round_unref(struct round *round)
 	datapath_snapshot_free(round->snapshot);
 	host_facts_free(round->facts);
 	free(round);
+	(void)malloc_trim(0);		/* all that the kernel has, several times over */
 	if (boot)
 		boot_through(d);
 }
@@ -641,14 +643,27 @@ void reconcile_follow_host(struct netd *d)
 
 /* ---- start and reload ---- */
 
+/* Only then it is noted: a netd that is killed amid the starts leaves the others to the next. */
+static void autostart_through(struct netd *d)
+{
+	if (d->autostarting || !d->first_of_boot)
+		return;
+	(void)malloc_trim(0);		/* what the starts needed meanwhile */
+	d->first_of_boot = false;
+	store_note_autostarted(d->store);
+}
+
 static void autostarted(void *arg, struct network *net, const struct nd_error *err)
 {
+	struct netd *d = arg;
 	char message[1200];
 
-	if (!err)
-		return;
-	nd_error_format(err, message, sizeof(message));
-	nd_log(LOG_ERR, net->name, "autostart failed: %s", message);
+	if (err) {
+		nd_error_format(err, message, sizeof(message));
+		nd_log(LOG_ERR, net->name, "autostart failed: %s", message);
+	}
+	d->autostarting--;
+	autostart_through(d);
 }
 
 static void autostart_all(struct netd *d)
@@ -656,10 +671,12 @@ static void autostart_all(struct netd *d)
 	struct network *net;
 
 	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
-		if (net->autostart && net->def && !net->live && !net->stays_stopped)
-			(void)lifecycle_start(d, net, autostarted, NULL, NULL);	/* only -ENOMEM */
+		if (net->autostart && net->def && !net->live && !net->stays_stopped &&
+		    lifecycle_start(d, net, autostarted, d, NULL) == 0)	/* else -ENOMEM */
+			d->autostarting++;
 		net->stays_stopped = false;
 	}
+	autostart_through(d);
 }
 
 /* When the last network that ran before is checked. */
@@ -667,7 +684,8 @@ static void boot_through(struct netd *d)
 {
 	d->boot = NULL;
 	servers_end_strays(d->servers);
-	if (d->config.autostart && store_first_of_boot(d->store))
+	d->first_of_boot = d->config.autostart && !store_has_autostarted(d->store);
+	if (d->first_of_boot)
 		autostart_all(d);
 	guest_autostart_all(d, false);		/* behind their networks */
 }

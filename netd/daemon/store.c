@@ -400,6 +400,7 @@ void store_sweep_ports(struct store *s, bool (*wanted)(void *arg, const struct n
 void store_sweep(struct store *s)
 {
 	file_sweep(s->networks_fd);
+	file_sweep(s->autostart_fd);
 	file_sweep(s->live_fd);
 	docs_sweep_links(s->autostart_fd);
 }
@@ -451,14 +452,21 @@ unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
 	return load.skipped;
 }
 
-bool store_first_of_boot(struct store *s)
+bool store_has_autostarted(struct store *s)
 {
-	int fd = openat(s->live_fd, "../autostarted", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return faccessat(s->live_fd, "../autostarted", F_OK, 0) == 0;
+}
 
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+void store_note_autostarted(struct store *s)
+{
+	int r = nd_effect(ND_EFFECT_FILE, "note that autostart is through");
+	int fd = r < 0 ? r : openat(s->live_fd, "../autostarted", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	else	/* the next netd starts what somebody may have stopped meanwhile */
+		nd_log(LOG_WARNING, NULL, "cannot note that the networks of this boot were started: %s",
+		       strerror(r < 0 ? -r : errno));
 }
 
 /* ---- what another program left ---- */

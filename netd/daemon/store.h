@@ -63,8 +63,9 @@ unsigned store_load_ports(struct store *s, const struct nd_uuid *net,
 				       const struct port_state *state),
 			  void *arg);
 
-/* One boot starts the autostart networks once: true the first time it is asked. */
-bool store_first_of_boot(struct store *s);
+/* One boot starts the autostart networks once: noted when all that are to be started were. */
+bool store_has_autostarted(struct store *s);
+void store_note_autostarted(struct store *s);
 
 /*
  * A store over the folders of another program that keeps its files so (libvirt), to read them:

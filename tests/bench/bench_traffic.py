@@ -6,6 +6,7 @@ The crowd is there and gone in turn, ROUNDS pairs of it, so that a pair's two ha
 forwarded through NAT, and new TCP connections through NAT one after the other. Then the time of the last starts
 beside the first, and ports plugged as fast as a client can send the calls.
 """
+import contextlib
 import socket
 import subprocess
 import threading
@@ -36,17 +37,18 @@ class Sink(threading.Thread):
                 peer = self.socket.accept()[0]
             except OSError:
                 return
-            if peer.recv(1) == b"f":
-                threading.Thread(target=self.drain, args=(peer,), daemon=True).start()
-            else:
-                peer.close()
+            with contextlib.suppress(ConnectionResetError):
+                if peer.recv(1) == b"f":
+                    threading.Thread(target=self.drain, args=(peer,), daemon=True).start()
+                    continue
+            peer.close()
 
     @staticmethod
     def drain(peer):
         buffer = bytearray(1 << 20)
-        while peer.recv_into(buffer):
-            pass
-        peer.close()
+        with peer, contextlib.suppress(ConnectionResetError):	# how connected() ends its flows
+            while peer.recv_into(buffer):
+                pass
 
 
 def connected(guest):
