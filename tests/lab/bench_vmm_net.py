@@ -94,13 +94,13 @@ def inside(build, folder):
 
 
 def main():
-    if sys.argv[1:2] == ["--inside"]:
-        inside(sys.argv[2], sys.argv[3])
+    build = os.path.realpath(sys.argv[-1])
+    if sys.argv[1] == "--inside":
+        inside(build, build + "/lab/vmm-devices")
         return
-    build = os.path.realpath(sys.argv[1])
-    folder = lab.folder_make(build)
+    lab.folder_make(build)
     sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", "560", "--memory", "2048", "--",
-                             lab.HERE + "/bench_vmm_net.py", "--inside", build, folder]).returncode)
+                             lab.HERE + "/bench_vmm_net.py", "--inside", build]).returncode)
 
 
 main()

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """NICs that come to a running guest and go again under traffic, over the channel that netd has to netd-vmm.
 
-    tests/lab/test_vmm_hotplug.py BUILD
+    tests/lab/test_vmm_hotplug.py BUILD		(or by tests/lab/suite: vmm-hotplug)
 
-In the lab, with Debian's kernel in the guest: frames in user space and by vhost-net in turn; the link goes down and
-up; the guest announces itself; what counts; and in the end netd-vmm has as few descriptors as at the start.
+In the lab, with Debian's kernel in the guest: frames in user space and by vhost-net, one pair of queues and two; the
+link goes down and up; the guest announces itself; what counts; and in the end netd-vmm has as few descriptors as at
+the start.
 """
 import fcntl
 import os
@@ -19,8 +20,8 @@ import time
 import test_vmm_machine as lab
 
 NIC_ADD, NIC_LINK, NIC_ANNOUNCE, NIC_REMOVED = 22, 24, 26, 5
-TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
-ROUNDS = 4
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE = 0x400454CA, 2, 0x1000, 0x4000, 0x100
+ROUNDS = ((1, False), (1, True), (2, False), (2, True))        # pairs of queues, vhost
 MAC = bytes((0x52, 0x54, 0, 7, 7, 7))
 TAP = "plug0"
 
@@ -29,14 +30,18 @@ def ip(command):
     subprocess.run(["ip"] + command.split(), check=True)
 
 
-def nic_add(netd, vhost):
-    tap = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", TAP.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+def nic_add(netd, pairs, vhost):
+    fds = []
+    for _ in range(pairs):
+        fds.append(os.open("/dev/net/tun", os.O_RDWR))
+        flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (IFF_MULTI_QUEUE if pairs > 1 else 0)
+        fcntl.ioctl(fds[-1], TUNSETIFF, struct.pack("16sH22x", TAP.encode(), flags))
+        if vhost:
+            fds.append(os.open("/dev/vhost-net", os.O_RDWR))
     ip("addr add 10.7.7.1/24 dev " + TAP)
     ip("link set %s up" % TAP)
-    fds = [tap] + ([os.open("/dev/vhost-net", os.O_RDWR)] if vhost else [])
-    body = lab.text("net0") + MAC + struct.pack(">HHBBBB", 1400, 0, 0, 31, 1, 1)
-    netd.call(NIC_ADD, body + (b"\1\1" if vhost else b"\1\0"), fds)
+    body = lab.text("net0") + MAC + struct.pack(">HHBBBB", 1400, 0, 0, 31, 1, pairs)
+    netd.call(NIC_ADD, body + (b"\1\1" if vhost else b"\1\0") * pairs, fds)
     for fd in fds:
         os.close(fd)
 
@@ -148,14 +153,16 @@ def inside(place):
         netd.call(lab.START)
         guest.ready()
         before = descriptors(guest)
-        for i in range(ROUNDS):
-            vhost, start = bool(i % 2), time.time()
-            nic_add(netd, vhost)
+        for pairs, vhost in ROUNDS:
+            start = time.time()
+            nic_add(netd, pairs, vhost)
             in_guest(guest, "while [ ! -e /sys/class/net/eth0 ]; do sleep 0.1; done; "
                      "ip addr add 10.7.7.2/24 dev eth0; ip link set eth0 up; "
                      "echo plugged $(cat /sys/class/net/eth0/address) $(cat /sys/class/net/eth0/mtu)",
                      "plugged 52:54:00:07:07:07 1400")
             plugged_s = time.time() - start
+            in_guest(guest, "echo queues $(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)",
+                     "queues %d" % pairs)
             pings(guest)
             link_flap(guest, netd)
             announced(guest, netd)
@@ -163,8 +170,8 @@ def inside(place):
             nic_remove(guest, netd)
             if descriptors(guest) != before:
                 guest.fail("%d descriptors, %d before" % (descriptors(guest), before))
-            print("round %d, %s: there after %.1f s, passed in %.1f s"
-                  % (i + 1, "vhost-net" if vhost else "user space", plugged_s, time.time() - start),
+            print("%d pairs, %s: there after %.1f s, passed in %.1f s"
+                  % (pairs, "vhost-net" if vhost else "user space", plugged_s, time.time() - start),
                   flush=True)
         if re.search("vhost-net:", guest.log()):
             guest.fail("vhost-net was not used")
@@ -174,15 +181,17 @@ def inside(place):
 
 
 def main():
-    if sys.argv[1:2] == ["--inside"]:
-        inside(lab.Place(sys.argv[2], sys.argv[3]))
+    build = os.path.realpath(sys.argv[-1])
+    folder = build + "/lab/vmm-hotplug"
+    if sys.argv[1] == "--inside":
+        inside(lab.Place(build, folder))
         return
-    build = os.path.realpath(sys.argv[1])
-    folder = build + "/lab-machine"
     os.makedirs(folder, exist_ok=True)
     subprocess.run([lab.HERE + "/guest", folder, lab.HERE + "/guest-machine"], check=True)
+    if sys.argv[1] == "--prepare":
+        return
     sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", "560", "--memory", "2048", "--",
-                             lab.HERE + "/test_vmm_hotplug.py", "--inside", build, folder]).returncode)
+                             lab.HERE + "/test_vmm_hotplug.py", "--inside", build]).returncode)
 
 
 if __name__ == "__main__":
