@@ -12,7 +12,6 @@
 #include "netd/base/array.h"
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
-#include "netd/base/wire.h"
 #include "netd/daemon/netd.h"
 
 /* How long an answer may take: setting up much memory is the slowest. */
@@ -168,10 +167,22 @@ void guest_vmm_forget(struct guest_vmm *v, void *arg)
 
 /* ---- what it says ---- */
 
+/* The body of FAILED is the sentence itself; it may come from a process that was taken over. */
+static void read_sentence(struct rd *body, char *text, size_t size)
+{
+	size_t n = rd_left(body) < size ? rd_left(body) : size - 1;
+
+	rd_copy(body, text, n);
+	text[n] = '\0';
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
 static void on_answer(struct guest_vmm *v, struct channel_message *m)
 {
 	struct nd_error err = { 0 };
-	char text[512] = "";
+	char text[512];
 	size_t i = 0;
 
 	while (i < v->n_requests && v->requests[i].serial != m->serial)
@@ -179,7 +190,7 @@ static void on_answer(struct guest_vmm *v, struct channel_message *m)
 	if (i == v->n_requests)
 		return;		/* of one that was given up */
 	if (m->type == VMM_FAILED) {
-		wire_get_text(&m->body, text, sizeof(text));
+		read_sentence(&m->body, text, sizeof(text));
 		nd_error_set(&err, ND_ERR_OPERATION_FAILED, "%s",
 			     text[0] ? text : "the guest's process did not say why");
 	}

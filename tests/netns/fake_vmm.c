@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "netd/base/auto.h"
-#include "netd/base/wire.h"
 #include "vmm/message.h"
 
 static struct channel *channel;
@@ -69,7 +68,7 @@ static void failed(uint32_t serial, const char *sentence)
 	uint8_t room[512];
 	struct wr w = wr_init(room, sizeof(room));
 
-	wire_put_string(&w, sentence);
+	wr_bytes(&w, sentence, strlen(sentence));
 	send_message(VMM_FAILED, serial, &w);
 }
 
