@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,7 +164,7 @@ static int release_sysctl(struct sweep *w, int dir_fd, const char *folder)
 {
 	int fd = openat(dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	char path[160], what[256];
+	char path[NAME_MAX + 1], what[NAME_MAX + 128];
 	struct dirent *entry;
 
 	if (!dir) {
