@@ -6,6 +6,7 @@
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 #include "netd/ctl/calls.h"
+#include "netd/ctl/document.h"
 #include "netd/ctl/table.h"
 #include "netd/ctl/verbs.h"
 
@@ -174,6 +175,7 @@ static int run_dumpxml(struct ctl *ctl, const struct verb_args *args, struct nd_
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
 	lv_dom_flags_args ask = { .flags = arg_flag(args, "inactive") ? 2 : 0 };
 	lv_str_ret ret = { 0 };
+	int r;
 
 	if (dom_find(ctl, arg_string(args, "domain"), &dom, err) < 0)
 		return -1;
@@ -181,9 +183,9 @@ static int run_dumpxml(struct ctl *ctl, const struct verb_args *args, struct nd_
 	if (call_lv(ctl, LV_PROC_DOMAIN_GET_XML_DESC, CALL_XDR(lv_dom_flags_args), &ask,
 		    CALL_XDR(lv_str_ret), &ret, err) < 0)
 		return -1;
-	fputs(ret.value, stdout);
+	r = document_print(args, ret.value);
 	xdr_free(CALL_XDR(lv_str_ret), &ret);
-	return 0;
+	return r;
 }
 
 static int run_domstate(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
@@ -196,6 +198,8 @@ static int run_domstate(struct ctl *ctl, const struct verb_args *args, struct nd
 	state = state_of(ctl, &dom, err);
 	if (!state)
 		return -1;
+	if (arg_json(args))
+		return ctl_print_json(json_pack("{ss}", "state", state));
 	printf("%s\n", state);
 	return 0;
 }
@@ -278,8 +282,10 @@ static const struct arg_row autostart_rows[] = {
 	ARG_DOMAIN, { "disable", ARG_FLAG, "disable autostarting" },
 };
 static const struct arg_row dumpxml_rows[] = {
-	ARG_DOMAIN, { "inactive", ARG_FLAG, "the definition, not what runs" },
+	ARG_DOMAIN, { "inactive", ARG_FLAG, "the definition, not what runs" }, ARG_XPATH,
+	ARG_JSON,
 };
+static const struct arg_row domstate_rows[] = { ARG_DOMAIN, ARG_JSON };
 
 #define LIFE(word, summary_) { #word, summary_, NULL, run_##word, VERB_ROWS(domain_rows) }
 
@@ -291,7 +297,7 @@ static const struct verb verbs[] = {
 	{ "define", "define a guest from an XML file, or change one", NULL, run_define,
 	  VERB_ROWS(file_rows) },
 	LIFE(destroy, "end a guest at once"),
-	LIFE(domstate, "what a guest does"),
+	{ "domstate", "what a guest does", NULL, run_domstate, VERB_ROWS(domstate_rows) },
 	{ "dumpxml", "a guest's XML", NULL, run_dumpxml, VERB_ROWS(dumpxml_rows) },
 	{ "list", "list guests", NULL, run_list, VERB_ROWS(list_rows) },
 	LIFE(reboot, "press a guest's power button, and start it again"),

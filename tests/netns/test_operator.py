@@ -31,6 +31,16 @@ class Verbs(netdtest.TestCase):
             guest.udhcpc()
             port = json.loads(self.netd.ctl("net-plug", "lab", "--json").stdout)["port"]
             uuid = self.netd.ctl("net-uuid", "lab").stdout.strip()
+            f.seek(0)
+            f.truncate()
+            f.write("<domain type='kvm'><name>box</name><memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type>"
+                    "<kernel>/boot/vmlinuz</kernel></os></domain>")
+            f.flush()
+            self.netd.ctl("define", f.name)
+            f.seek(0)
+            f.truncate()
+            f.write(nat_xml("other", "virbr9", 9))
+            f.flush()
             pinging = guest.spawn("ping", "-i", "0.1", "192.168.122.1", stdout=subprocess.DEVNULL)
             self.addCleanup(pinging.wait)
             self.addCleanup(pinging.kill)
@@ -41,6 +51,7 @@ class Verbs(netdtest.TestCase):
                 "net-plug": ["lab"], "net-port-dumpxml": ["lab", port], "net-port-list": ["lab"],
                 "net-status": ["lab"],
                 "net-uuid": ["lab"], "net-validate": [f.name], "uri": [], "version": [],
+                "list": ["--all"], "dumpxml": ["box"], "domstate": ["box"],
             }
             self.netd.ctl("net-metadata", "lab", "urn:x", "--key", "x", "--set", "<a/>")
             for verb, args in cases.items():
@@ -52,7 +63,9 @@ class Verbs(netdtest.TestCase):
         # What has no --json says only that it did what it was told.
         quiet = {"connect", "exit", "quit", "help", "net-autostart", "net-create", "net-define",
                  "net-destroy", "net-edit", "net-hold", "net-port-create", "net-port-delete",
-                 "net-release", "net-start", "net-undefine", "net-unplug", "net-update"}
+                 "net-release", "net-start", "net-undefine", "net-unplug", "net-update",
+                 "autostart", "create", "define", "destroy", "reboot", "reset", "resume", "shutdown", "start",
+                 "suspend", "undefine"}
         verbs = set(sh(built("netd/ctl/netdctl"), "complete", "--", "").stdout.split())
         self.assertEqual(verbs - set(cases), quiet)
 

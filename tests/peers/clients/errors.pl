@@ -39,7 +39,6 @@ my @cases = (
 	"unknown flag of the document" => sub { $on->get_xml_description(64) },
 	"read-only start" => sub { $ro->get_network_by_name("off")->create() },
 	"read-only undefine" => sub { $ro->get_network_by_name("off")->undefine() },
-	"guest by name" => sub { $c->get_domain_by_name("guest") },
 	"pools" => sub { $c->list_all_storage_pools() },
 	"devices" => sub { $c->list_all_node_devices() },
 );
