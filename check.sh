@@ -117,7 +117,8 @@ sanitized()
 	export NETD_OTHER_BUILD=$PWD/build/check
 	tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4 --num-processes 3
 	stage "tests with time limits under the sanitizers"
-	tests build/asan "the tests with time limits, sanitizer build" --suite alone --timeout-multiplier 4 --num-processes 1
+	NETD_CYCLES=200 NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
+		tests build/asan "the tests with time limits, sanitizer build" --suite alone --timeout-multiplier 4 --num-processes 1
 	stage "benchmarks under the sanitizers"
 	NETD_BENCH_ROUNDS=1 NETD_BENCH_NETWORKS=10 \
 		tests build/asan "the benchmarks, sanitizer build" --suite bench --timeout-multiplier 4 --num-processes 1
