@@ -14,6 +14,7 @@ is "the host"; guests and the outside world are further namespaces, named in a p
 """
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import re
@@ -39,9 +40,10 @@ def built(path):
     return os.path.join(BUILD, path)
 
 
+@functools.cache
 def sanitized():
     """Whether the build under test has a sanitizer in it, which costs time and memory."""
-    shown = subprocess.run(["meson", "introspect", "--buildoptions", BUILD], capture_output=True, text=True)
+    shown = subprocess.run(["meson", "introspect", "--buildoptions", built("")], capture_output=True, text=True)
     return any(o["name"] == "b_sanitize" and o["value"] not in ("none", []) for o in json.loads(shown.stdout))
 
 
