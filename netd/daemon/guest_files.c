@@ -109,13 +109,14 @@ static int open_disks(const struct dom_def *def, struct vmm_config *c, struct nd
 }
 
 /* Raw on both ends: the guest's terminal is the client's. */
-static int open_terminal(int *fd_out, char path[64], struct nd_error *err)
+static int open_terminal(int *fd_out, char path_out[64], struct nd_error *err)
 {
+	char path[64];
 	ND_AUTO(close) int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ND_AUTO(close) int other = -1;
 	struct termios raw;
 
-	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, path, 64) != 0)
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, path, sizeof(path)) != 0)
 		return nd_error_sys(err, errno, "cannot make a terminal");
 	other = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (other < 0 || tcgetattr(other, &raw) < 0)
@@ -125,6 +126,7 @@ static int open_terminal(int *fd_out, char path[64], struct nd_error *err)
 		return nd_error_sys(err, errno, "cannot set up the terminal '%s'", path);
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return nd_error_sys(err, errno, "cannot set up the terminal '%s'", path);
+	memcpy(path_out, path, sizeof(path));
 	*fd_out = nd_take_fd(&fd);
 	return 0;
 }
