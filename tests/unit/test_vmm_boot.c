@@ -338,21 +338,23 @@ START_TEST(acpi_tables_have_their_checksums_and_each_other)
 }
 END_TEST
 
-int main(int argc, char **argv)
+/* The tables for some vCPUs, for the test with iasl. */
+static int print_acpi(unsigned n_vcpus)
+{
+	static uint8_t bytes[BOOT_ACPI_END - BOOT_ACPI];
+
+	if (acpi_put(bytes, sizeof(bytes), BOOT_ACPI, n_vcpus) < 0)
+		return 1;
+	return fwrite(bytes, sizeof(bytes), 1, stdout) == 1 ? 0 : 1;
+}
+
+static int run_suite(void)
 {
 	Suite *s = suite_create("vmm boot");
 	TCase *t = tcase_create("boot");
 	SRunner *runner;
 	int failed;
 
-	/* "--acpi N": the tables for N vCPUs, for the test with iasl. */
-	if (argc == 3) {
-		static uint8_t bytes[BOOT_ACPI_END - BOOT_ACPI];
-
-		if (acpi_put(bytes, sizeof(bytes), BOOT_ACPI, (unsigned)atoi(argv[2])) < 0)
-			return 1;
-		return fwrite(bytes, sizeof(bytes), 1, stdout) == 1 ? 0 : 1;
-	}
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, only_what_lies_in_memory_has_an_address);
@@ -369,4 +371,10 @@ int main(int argc, char **argv)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? 1 : 0;
+}
+
+/* "--acpi N" prints the tables for N vCPUs. */
+int main(int argc, char **argv)
+{
+	return argc == 3 ? print_acpi((unsigned)atoi(argv[2])) : run_suite();
 }
