@@ -94,7 +94,7 @@ int guest_store_write(struct guest_store *s, const struct dom_def *def, struct n
 	return put(s->dir_fd, s->paths->domains, def->name,
 		   "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE\n"
 		   "OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:\n"
-		   "  netdctl dumpxml --inactive GUEST, and netdctl define FILE\n-->\n\n",
+		   "  netdctl define FILE\n-->\n\n",
 		   dom_def_format(def, NET_FORMAT_INACTIVE), "", true, err);
 }
 
