@@ -178,8 +178,12 @@ static bool drain(int fd)
 	return n < 0 && errno == EAGAIN;
 }
 
+/* The server may leave bytes unread while it waits for the answers of calls (until then it neither goes
+ * on nor hangs up), but never once it has them. */
 static void feed(struct host *h, int fd, const uint8_t *data, size_t size, size_t piece)
 {
+	unsigned refused = 0;
+
 	while (size) {
 		size_t len = size < piece ? size : piece;
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
@@ -190,11 +194,13 @@ static void feed(struct host *h, int fd, const uint8_t *data, size_t size, size_
 		if (n > 0) {
 			data += n;
 			size -= (size_t)n;
+			refused = 0;
 		}
-		if (h->n_pending > 3)
+		if (h->n_pending > 3 || n < 0)
 			answer_all(h);
 		if (!drain(fd))
 			return;
+		require(n > 0 || ++refused < 100);
 	}
 }
 
