@@ -19,6 +19,14 @@
 /* How long the daemon may take to answer CONNECT_CLOSE. */
 #define GOODBYE_MS 2000
 
+/* Of the call that opened it; hooks are NULL once its user hears no more. */
+struct client_stream {
+	bool open;
+	struct rpc_header call;
+	const struct rpc_client_stream_hooks *hooks;
+	void *arg;
+};
+
 struct rpc_client {
 	struct rpc_uri uri;
 	struct rpc_connection conn;
@@ -29,6 +37,7 @@ struct rpc_client {
 	struct rpc_buffer encode;
 	rpc_event_handler handle_event;
 	void *event_arg;
+	struct client_stream stream;
 	int64_t heard_ms;
 	unsigned pings;
 };
@@ -40,6 +49,11 @@ struct waiting {
 	struct rpc_header reply;
 	uint8_t *payload;		/* owned */
 };
+
+static bool same_call(const struct rpc_header *a, const struct rpc_header *b)
+{
+	return a->serial == b->serial && a->program == b->program && a->proc == b->proc;
+}
 
 static int64_t now_ms(void)
 {
@@ -82,6 +96,34 @@ static int send_keepalive(struct rpc_client *c, int32_t proc, struct nd_error *e
 	return send_all(c, bytes, sizeof(bytes), err);
 }
 
+static void stream_end(struct client_stream *t, const struct nd_error *err)
+{
+	const struct rpc_client_stream_hooks *hooks = t->hooks;
+
+	t->hooks = NULL;
+	if (hooks)
+		hooks->end(t->arg, err);
+}
+
+/* One packet; what comes late for a stream that is gone is dropped. */
+static void stream_take(struct client_stream *t, const struct rpc_header *h,
+			const uint8_t *payload, size_t len)
+{
+	struct nd_error err = { 0 };
+
+	if (!t->open || !same_call(h, &t->call))
+		return;
+	if (h->status == LV_CONTINUE && len) {
+		if (t->hooks)
+			t->hooks->data(t->arg, payload, len);
+		return;
+	}
+	t->open = h->status == LV_CONTINUE;
+	if (h->status == LV_ERROR)
+		rpc_error_decode(payload, len, &err, NULL);
+	stream_end(t, h->status == LV_ERROR ? &err : NULL);
+}
+
 /* Hands one whole message to whom it is for. */
 static int message_take(struct rpc_client *c, struct waiting *w, const struct rpc_header *h,
 			const uint8_t *payload, struct nd_error *err)
@@ -95,10 +137,11 @@ static int message_take(struct rpc_client *c, struct waiting *w, const struct rp
 			c->handle_event(c->event_arg, h->program, h->proc, payload, len);
 		return 0;
 	}
+	if (h->type == LV_STREAM)
+		stream_take(&c->stream, h, payload, len);
 	if (h->type != LV_REPLY && h->type != LV_REPLY_WITH_FDS)
 		return 0;
-	if (!w || w->done || h->serial != w->call.serial || h->program != w->call.program ||
-	    h->proc != w->call.proc)
+	if (!w || w->done || !same_call(h, &w->call))
 		return broken(c, err, EPROTO, "a reply came that belongs to no call");
 	w->payload = malloc(len + 1);
 	if (!w->payload)
@@ -190,12 +233,26 @@ static int wait_readable(struct rpc_client *c, int64_t deadline_ms, struct nd_er
 		r = poll(&p, 1, (int)(left < PING_EVERY_MS ? left : PING_EVERY_MS));
 		if (r != 0)
 			return r < 0 ? -errno : 1;
-		if (deadline_ms >= 0 && now_ms() >= deadline_ms)
-			return 0;
 		r = ping_when_due(c, err);
 		if (r < 0)
 			return r;
+		if (deadline_ms >= 0 && now_ms() >= deadline_ms)
+			return 0;
 	}
+}
+
+/* The same, and handles what has come. */
+static int take_some(struct rpc_client *c, struct waiting *w, int64_t deadline_ms,
+		     struct nd_error *err)
+{
+	int r = wait_readable(c, deadline_ms, err);
+
+	if (r <= 0)
+		return r;
+	r = read_some(c, err);
+	if (r == 0)
+		r = messages_take(c, w, err);
+	return r < 0 ? r : 1;
 }
 
 /* Descriptors come one by one, each with a zero byte. */
@@ -273,17 +330,11 @@ static int reply_wait(struct rpc_client *c, struct waiting *w, int64_t deadline_
 		      struct nd_error *err)
 {
 	while (!w->done) {
-		int r = wait_readable(c, deadline_ms, err);
+		int r = take_some(c, w, deadline_ms, err);
 
-		if (r == -EINTR)
-			continue;	/* the daemon has the call: there is no taking it back */
 		if (r == 0)
 			return broken(c, err, ETIMEDOUT, "no reply came");
-		if (r > 0)
-			r = read_some(c, err);
-		if (r == 0)
-			r = messages_take(c, w, err);
-		if (r < 0)
+		if (r < 0 && r != -EINTR)	/* the daemon has the call: there is no taking it back */
 			return r;
 	}
 	return 0;
@@ -329,14 +380,75 @@ int rpc_client_call(struct rpc_client *c, struct rpc_request *rq, int *domain_ou
 
 int rpc_client_wait(struct rpc_client *c, int timeout_ms, struct nd_error *err)
 {
-	int r = wait_readable(c, timeout_ms < 0 ? -1 : now_ms() + timeout_ms, err);
+	return take_some(c, NULL, timeout_ms < 0 ? -1 : now_ms() + timeout_ms, err);
+}
 
-	if (r <= 0)
-		return r;
-	r = read_some(c, err);
-	if (r == 0)
-		r = messages_take(c, NULL, err);
-	return r < 0 ? r : 1;
+int rpc_client_fd(const struct rpc_client *c)
+{
+	return c->conn.fd;
+}
+
+/* Streams */
+
+int rpc_client_stream_open(struct rpc_client *c, struct rpc_request *rq,
+			   const struct rpc_client_stream_hooks *hooks, void *arg,
+			   struct nd_error *err)
+{
+	int r;
+
+	if (c->stream.open)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED,
+				    "this connection has a stream open already");
+	/* Before the reply: what follows it at once is the stream's already. */
+	c->stream = (struct client_stream){
+		.open = true, .hooks = hooks, .arg = arg,
+		.call = { .program = rq->program, .proc = rq->proc, .serial = c->serial },
+	};
+	r = rpc_client_call(c, rq, NULL, err);
+	if (r < 0)
+		c->stream = (struct client_stream){ 0 };
+	return r;
+}
+
+static int stream_packet(struct rpc_client *c, enum lv_message_status status, const void *bytes,
+			 size_t len, struct nd_error *err)
+{
+	struct rpc_header h = c->stream.call;
+
+	h.version = LV_VERSION;
+	h.type = LV_STREAM;
+	h.status = status;
+	if (rpc_raw_encode(&c->encode, &h, bytes, len) < 0)
+		return nd_error_nomem(err);
+	return send_all(c, c->encode.bytes, c->encode.len, err);
+}
+
+int rpc_client_stream_send(struct rpc_client *c, const void *bytes, size_t len,
+			   struct nd_error *err)
+{
+	if (!c->stream.open)
+		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "the stream is closed");
+	return stream_packet(c, LV_CONTINUE, bytes, len, err);
+}
+
+int rpc_client_stream_finish(struct rpc_client *c, struct nd_error *err)
+{
+	int64_t deadline_ms = now_ms() + GOODBYE_MS;
+	int r;
+
+	if (!c->stream.open)
+		return 0;
+	c->stream.hooks = NULL;
+	r = stream_packet(c, LV_OK, NULL, 0, err);
+	while (r >= 0 && c->stream.open) {
+		r = take_some(c, NULL, deadline_ms, err);
+		if (r == 0)
+			return broken(c, err, ETIMEDOUT, "the end of a stream is not confirmed");
+		if (r == -EINTR)
+			r = 0;
+	}
+	c->stream.open = false;
+	return r < 0 ? r : 0;
 }
 
 /* Opening */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* client.h -- the client side of the RPC: one connection, calls that wait for their reply
  *
- * For netdctl. Events that arrive while a call waits go to the handler; rpc_client_wait() takes
- * those that come in between. Keepalive is answered, and sent while waiting, whoever the daemon is.
+ * For netdctl. Events and a stream's bytes that arrive while a call waits go to their handlers;
+ * rpc_client_wait() takes those that come in between. Keepalive is answered, and sent while
+ * waiting, whoever the daemon is.
  */
 #pragma once
 #include <stdbool.h>
@@ -55,3 +56,27 @@ int rpc_client_call(struct rpc_client *c, struct rpc_request *rq, int *domain_ou
 /* Handles what arrives for up to timeout_ms (-1: for ever). 1: something came, 0: time is over,
  * -EINTR: a signal, others with err: the connection is broken. */
 int rpc_client_wait(struct rpc_client *c, int timeout_ms, struct nd_error *err);
+/* Becomes readable when rpc_client_wait() has something to do. Borrowed. */
+int rpc_client_fd(const struct rpc_client *c);
+
+/*
+ * A stream: bytes both ways beside the calls, opened by one of them. A client has one at a time.
+ * Both hooks are called from within calls and rpc_client_wait(). After `end` nothing more comes;
+ * the stream is still to be finished.
+ */
+struct rpc_client_stream_hooks {
+	void (*data)(void *arg, const uint8_t *bytes, size_t len);
+	/* err is NULL when the daemon has no more to send, else why it gave the stream up. */
+	void (*end)(void *arg, const struct nd_error *err);
+};
+
+/* The call, and the stream with it when it succeeds. hooks are borrowed until it is finished. */
+int rpc_client_stream_open(struct rpc_client *c, struct rpc_request *rq,
+			   const struct rpc_client_stream_hooks *hooks, void *arg,
+			   struct nd_error *err);
+/* Waits while the daemon does not read. */
+int rpc_client_stream_send(struct rpc_client *c, const void *bytes, size_t len,
+			   struct nd_error *err);
+/* Says that there is no more to send, drops what still comes, and waits until the daemon has
+ * confirmed. Without a stream nothing happens. */
+int rpc_client_stream_finish(struct rpc_client *c, struct nd_error *err);

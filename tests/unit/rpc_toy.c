@@ -12,6 +12,7 @@
 
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
+#include "netd/rpc/stream.h"
 
 /* The toy program's handlers */
 
@@ -111,6 +112,42 @@ static int toy_plug(struct rpc_call *c, void *args, void *ret, struct nd_error *
 	return RPC_DONE;
 }
 
+/* A stream that echoes; "end" ends it, "fail" fails it. */
+static void echo_data(void *arg, const uint8_t *bytes, size_t len)
+{
+	struct fixture *f = arg;
+	struct nd_error err = { 0 };
+
+	if (len == 3 && memcmp(bytes, "end", 3) == 0) {
+		rpc_stream_end(f->stream);
+	} else if (len == 4 && memcmp(bytes, "fail", 4) == 0) {
+		nd_error_set(&err, ND_ERR_OPERATION_FAILED, "as told");
+		rpc_stream_fail(f->stream, &err);
+	} else {
+		rpc_stream_send(f->stream, bytes, len);
+	}
+}
+
+static void echo_ready(void *arg)
+{
+}
+
+static void echo_closed(void *arg)
+{
+	((struct fixture *)arg)->n_streams_closed++;
+}
+
+static const struct rpc_stream_hooks echo_hooks = { echo_data, echo_ready, echo_closed };
+
+static int toy_console(struct rpc_call *c, void *args, void *ret, struct nd_error *err)
+{
+	struct fixture *f = rpc_call_context(c);
+
+	if (((lv_domain_open_console_args *)args)->flags)
+		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "no stream");
+	return rpc_stream_open(c, &echo_hooks, f, &f->stream, err) < 0 ? -EINVAL : RPC_DONE;
+}
+
 #define ARGS(type) .args = (xdrproc_t)xdr_##type, .args_size = sizeof(type)
 #define RET(type) .ret = (xdrproc_t)xdr_##type, .ret_size = sizeof(type)
 
@@ -135,6 +172,8 @@ static const struct rpc_method toy_methods[] = {
 	{ LV_PROC_CONNECT_GET_URI, "virConnectGetURI", RPC_DOMAIN_NETWORK, RPC_READ_ONLY,
 	  RET(lv_auth_list_ret), .handle = toy_broken },
 	{ LV_PROC_NODE_GET_INFO, "virNodeGetInfo", RPC_DOMAIN_DOMAIN, RPC_READ_ONLY },
+	{ LV_PROC_DOMAIN_OPEN_CONSOLE, "virDomainOpenConsole", RPC_DOMAIN_DOMAIN, 0,
+	  ARGS(lv_domain_open_console_args), .handle = toy_console },
 };
 static const struct rpc_program toy_lv = {
 	LV_PROGRAM, LV_VERSION, toy_methods, ND_COUNT(toy_methods),

@@ -21,6 +21,8 @@ struct fixture {
 	unsigned n_pending, n_closed;
 	struct rpc_session *session;	/* of the last OPEN */
 	bool needs_auth;
+	struct rpc_stream *stream;	/* the last one opened */
+	unsigned n_streams_closed;
 };
 
 int client_new(struct fixture *f, bool read_only);

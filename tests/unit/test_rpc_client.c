@@ -201,6 +201,103 @@ START_TEST(descriptors_come_with_their_reply)
 }
 END_TEST
 
+struct heard {
+	struct nd_str text;
+	unsigned n_ends;
+	struct nd_error err;
+};
+
+static void heard_data(void *arg, const uint8_t *bytes, size_t len)
+{
+	nd_str_addn(&((struct heard *)arg)->text, (const char *)bytes, len);
+}
+
+static void heard_end(void *arg, const struct nd_error *err)
+{
+	struct heard *heard = arg;
+
+	heard->n_ends++;
+	if (err)
+		heard->err = *err;
+}
+
+static const struct rpc_client_stream_hooks heard_hooks = { heard_data, heard_end };
+
+static int open_stream(struct rpc_client *c, unsigned flags, struct heard *heard,
+		       struct nd_error *err)
+{
+	lv_domain_open_console_args args = { .dom.name = (char *)"web", .flags = flags };
+	struct rpc_request rq = {
+		.program = LV_PROGRAM, .proc = LV_PROC_DOMAIN_OPEN_CONSOLE,
+		.args_xdr = (xdrproc_t)xdr_lv_domain_open_console_args, .args = &args,
+	};
+
+	return rpc_client_stream_open(c, &rq, &heard_hooks, heard, err);
+}
+
+static void send_text(struct rpc_client *c, const char *text)
+{
+	struct nd_error err = { 0 };
+
+	ck_assert_int_eq(rpc_client_stream_send(c, text, strlen(text), &err), 0);
+}
+
+static void await_end(struct rpc_client *c, const struct heard *heard)
+{
+	struct nd_error err = { 0 };
+
+	while (!heard->n_ends)
+		ck_assert_int_eq(rpc_client_wait(c, 5000, &err), 1);
+}
+
+START_TEST(a_stream_carries_bytes_beside_calls_until_either_end_is_done)
+{
+	struct peer p = { 0 };
+	struct nd_error err = { 0 };
+	struct rpc_client *c = NULL;
+	struct heard heard = { 0 }, other = { 0 };
+	lv_net_ret net = { 0 };
+
+	peer_start_toy(&p);
+	ck_assert_int_eq(connect_client(&p, false, &c, &err), 0);
+	ck_assert_int_lt(open_stream(c, 1, &heard, &err), 0);
+	ck_assert_str_eq(err.text, "no stream");
+	ck_assert_int_lt(rpc_client_stream_send(c, "x", 1, &err), 0);
+	ck_assert_int_eq(rpc_client_stream_finish(c, &err), 0);
+
+	ck_assert_int_eq(open_stream(c, 0, &heard, &err), 0);
+	ck_assert_int_lt(open_stream(c, 0, &other, &err), 0);
+	send_text(c, "one ");
+	ck_assert_int_eq(call_lookup(c, "default", &net, NULL, &err), 0);	/* takes the echo too */
+	xdr_free((xdrproc_t)xdr_lv_net_ret, &net);
+	send_text(c, "two");
+	send_text(c, "end");
+	await_end(c, &heard);
+	ck_assert_str_eq(heard.text.text, "one two");
+	ck_assert_int_eq(heard.err.kind, ND_ERR_OK);
+	ck_assert_int_eq(rpc_client_stream_finish(c, &err), 0);
+
+	ck_assert_int_eq(open_stream(c, 0, &other, &err), 0);
+	send_text(c, "dropped");
+	ck_assert_int_eq(rpc_client_stream_finish(c, &err), 0);
+	ck_assert_uint_eq(other.text.len, 0);
+	ck_assert_uint_eq(other.n_ends, 0);
+	ck_assert_uint_eq(p.f.n_streams_closed, 1);	/* the first was ended by the daemon */
+
+	ck_assert_int_eq(open_stream(c, 0, &other, &err), 0);
+	send_text(c, "fail");
+	await_end(c, &other);
+	ck_assert_int_eq(other.err.kind, ND_ERR_OPERATION_FAILED);
+	ck_assert_str_eq(other.err.text, "as told");
+	ck_assert_int_lt(rpc_client_stream_send(c, "x", 1, &err), 0);
+	ck_assert_int_eq(call_lookup(c, "default", &net, NULL, &err), 0);
+	xdr_free((xdrproc_t)xdr_lv_net_ret, &net);
+	nd_str_free(&heard.text);
+	rpc_client_free(c);
+	peer_stop(&p);
+}
+END_TEST
+
 /* Daemons that do not behave: the bytes that answer AUTH_LIST, then the end of the connection. */
 
 static const char *bad_reply;
@@ -275,6 +372,7 @@ int main(void)
 	tcase_add_test(tc, a_call_gives_its_result_and_an_error_its_code_domain_and_sentence);
 	tcase_add_test(tc, events_are_handled_while_a_call_waits);
 	tcase_add_test(tc, descriptors_come_with_their_reply);
+	tcase_add_test(tc, a_stream_carries_bytes_beside_calls_until_either_end_is_done);
 	tcase_add_test(tc, a_daemon_that_does_not_keep_to_the_protocol_is_left);
 	tcase_add_test(tc, where_nobody_listens_the_socket_is_named);
 	suite_add_tcase(suite, tc);
