@@ -6,7 +6,7 @@
 
 #include "netd/base/array.h"
 #include "netd/base/auto.h"
-#include "netd/ctl/calls.h"
+#include "netd/ctl/domain.h"
 
 struct completing {
 	struct ctl *ctl;
@@ -76,6 +76,18 @@ static void propose_networks(struct completing *c, unsigned flags, bool uuids)
 	xdr_free(CALL_XDR(lv_list_all_networks_ret), &list);
 }
 
+static void propose_domains(struct completing *c, unsigned flags)
+{
+	struct nd_error ignored = { 0 };
+	lv_list_all_domains_ret list;
+
+	if (!have_daemon(c->ctl) || dom_list(c->ctl, flags, &list, &ignored) < 0)
+		return;
+	for (u_int i = 0; i < list.domains.domains_len; i++)
+		propose(c, list.domains.domains_val[i].name);
+	xdr_free(CALL_XDR(lv_list_all_domains_ret), &list);
+}
+
 /* The network is the command's first word that is no option. */
 static void propose_ports(struct completing *c, char *const *words, size_t n)
 {
@@ -119,6 +131,10 @@ static void propose_values(struct completing *c, enum arg_values values, char *c
 	case VALUES_UPDATE_COMMAND:	propose_list(c, commands); break;
 	case VALUES_UPDATE_SECTION:	propose_list(c, sections); break;
 	case VALUES_VERB:	propose_verbs(c); break;
+	case VALUES_DOMAIN:	propose_domains(c, 0); break;
+	case VALUES_DOMAIN_ACTIVE:	propose_domains(c, DOM_LIST_ACTIVE); break;
+	case VALUES_DOMAIN_INACTIVE:	propose_domains(c, DOM_LIST_INACTIVE); break;
+	case VALUES_DOMAIN_PERSISTENT:	propose_domains(c, DOM_LIST_PERSISTENT); break;
 	case VALUES_NONE: case VALUES_FILE: case VALUES_MAC: break;
 	}
 }

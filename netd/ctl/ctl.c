@@ -18,21 +18,23 @@ static void on_signal(int sig)
 	ctl_interrupted = 1;
 }
 
-void ctl_interrupt_begin(void)
+/* Those that end a command which waits: the user, the system, the terminal that goes away. */
+static void on_signals(struct sigaction sa)
 {
-	struct sigaction sa = { .sa_handler = on_signal };	/* no SA_RESTART */
-
-	ctl_interrupted = 0;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+}
+
+void ctl_interrupt_begin(void)
+{
+	ctl_interrupted = 0;
+	on_signals((struct sigaction){ .sa_handler = on_signal });	/* no SA_RESTART */
 }
 
 void ctl_interrupt_end(void)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	on_signals((struct sigaction){ .sa_handler = SIG_DFL });
 }
 
 void ctl_say(const struct ctl *ctl, const char *fmt, ...)

@@ -16,6 +16,7 @@ struct ctl {
 	bool interactive;		/* a person types the commands */
 	bool quit;			/* the shell ends after this command */
 	int exit_status;		/* what "exit" ends with */
+	unsigned char escape;		/* the key that leaves a console */
 	struct rpc_client *client;	/* NULL until a verb needs it */
 };
 
@@ -43,8 +44,8 @@ int ctl_run_words(struct ctl *ctl, char *const *words, size_t n);
 int ctl_run_shell(struct ctl *ctl);
 int ctl_run_stream(struct ctl *ctl, FILE *in);
 
-/* Until SIGINT or SIGTERM: see ctl_interrupt_begin(). */
+/* Until SIGINT, SIGTERM or SIGHUP: see ctl_interrupt_begin(). */
 extern volatile sig_atomic_t ctl_interrupted;
-/* From now on the two signals set ctl_interrupted and interrupt waiting; end puts them back. */
+/* From now on these signals set ctl_interrupted and interrupt waiting; end puts them back. */
 void ctl_interrupt_begin(void);
 void ctl_interrupt_end(void);

@@ -38,44 +38,31 @@ static int run_dumpxml(struct ctl *ctl, const struct verb_args *args, struct nd_
 	return document_print(args, xml);
 }
 
-/* net-edit */
-
-/* The persistent document, or what there is where the daemon knows no such flag. */
-static int edit_source(struct ctl *ctl, const lv_net *net, char **out, struct nd_error *err)
-{
-	int r = call_net_xml(ctl, net, XML_INACTIVE, out, err);
-
-	return r < 0 && err->kind == ND_ERR_INVALID_ARG ? call_net_xml(ctl, net, 0, out, err) : r;
-}
+/* edit */
 
 /* Somebody else may have changed it while the editor was open. */
-static int edit_define(struct ctl *ctl, const lv_net *net, const char *before, char *after,
-		       struct nd_error *err)
+static int edit_define(struct ctl *ctl, const struct document_kind *kind, const void *object,
+		       const char *before, char *after, unsigned flags, struct nd_error *err)
 {
-	ND_AUTO(free) char *now = NULL;
-	lv_xml_args define = { .xml = after };
-	lv_net_ret ret = { 0 };
+	ND_AUTO(free) char *now = NULL, *name = NULL;
 
-	if (edit_source(ctl, net, &now, err) < 0)
+	if (kind->get(ctl, object, &now, err) < 0)
 		return -1;
 	if (strcmp(now, before) != 0)
 		return nd_error_set(err, ND_ERR_INTERNAL,
 				    "ERROR: the XML configuration was changed by another user");
-	if (call_lv(ctl, LV_PROC_NETWORK_DEFINE_XML, CALL_XDR(lv_xml_args), &define,
-		    CALL_XDR(lv_net_ret), &ret, err) < 0)
+	if (kind->define(ctl, after, flags, &name, err) < 0)
 		return -1;
-	ctl_say(ctl, "Network %s XML configuration edited.\n", ret.net.name);
-	net_fini(&ret.net);
+	ctl_say(ctl, "%s%s%s XML configuration edited.\n", kind->before, name, kind->after);
 	return 0;
 }
 
-static int run_edit(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+int document_edit(struct ctl *ctl, const struct document_kind *kind, const void *object,
+		  const char *name, unsigned flags, struct nd_error *err)
 {
-	ND_AUTO(net_fini) lv_net net = { 0 };
 	ND_AUTO(free) char *before = NULL, *after = NULL;
 
-	if (net_find(ctl, arg_string(args, "network"), &net, err) < 0 ||
-	    edit_source(ctl, &net, &before, err) < 0)
+	if (kind->get(ctl, object, &before, err) < 0)
 		return -1;
 	for (after = strdup(before);;) {
 		ND_AUTO(free) char *typed = NULL;
@@ -85,14 +72,46 @@ static int run_edit(struct ctl *ctl, const struct verb_args *args, struct nd_err
 		free(after);
 		after = nd_take_ptr(&typed);
 		if (strcmp(before, after) == 0) {
-			ctl_say(ctl, "Network %s XML configuration not changed.\n", net.name);
+			ctl_say(ctl, "%s%s%s XML configuration not changed.\n", kind->before, name,
+				kind->after);
 			return 0;
 		}
-		if (edit_define(ctl, &net, before, after, err) == 0)
+		if (edit_define(ctl, kind, object, before, after, flags, err) == 0)
 			return 0;
 		if (!editor_ask_again(err))
 			return -1;
 	}
+}
+
+/* The persistent document, or what there is where the daemon knows no such flag. */
+static int edit_get(struct ctl *ctl, const void *net, char **out, struct nd_error *err)
+{
+	int r = call_net_xml(ctl, net, XML_INACTIVE, out, err);
+
+	return r < 0 && err->kind == ND_ERR_INVALID_ARG ? call_net_xml(ctl, net, 0, out, err) : r;
+}
+
+static int edit_store(struct ctl *ctl, char *xml, unsigned flags, char **name_out,
+		      struct nd_error *err)
+{
+	lv_xml_args define = { .xml = xml };
+	lv_net_ret ret = { 0 };
+
+	if (call_lv(ctl, LV_PROC_NETWORK_DEFINE_XML, CALL_XDR(lv_xml_args), &define,
+		    CALL_XDR(lv_net_ret), &ret, err) < 0)
+		return -1;
+	*name_out = ret.net.name;
+	return 0;
+}
+
+static int run_edit(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	static const struct document_kind kind = { "Network ", "", edit_get, edit_store };
+	ND_AUTO(net_fini) lv_net net = { 0 };
+
+	if (net_find(ctl, arg_string(args, "network"), &net, err) < 0)
+		return -1;
+	return document_edit(ctl, &kind, &net, net.name, 0, err);
 }
 
 /* net-update */

@@ -5,206 +5,247 @@
 
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
-#include "netd/ctl/calls.h"
-#include "netd/ctl/document.h"
+#include "netd/ctl/console.h"
+#include "netd/ctl/domain.h"
 #include "netd/ctl/table.h"
 #include "netd/ctl/verbs.h"
 
-static void dom_fini(lv_dom *dom)
-{
-	xdr_free(CALL_XDR(lv_dom), dom);
-}
-
-static inline void nd_auto_dom_fini(lv_dom *dom)
-{
-	dom_fini(dom);
-}
-
-/* By number, UUID or name; prints line one of the failure. */
-static int dom_find(struct ctl *ctl, const char *what, lv_dom *out, struct nd_error *err)
-{
-	lv_name_args by_name = { .name = (char *)what };	/* only read */
-	lv_uuid_args by_uuid;
-	lv_dom_ret ret = { 0 };
-	struct nd_uuid uuid;
-	uint64_t id;
-	int r = -1;
-
-	if (nd_parse_uint(what, 10, 0, INT32_MAX, &id)) {
-		lv_id_args by_id = { .id = (int)id };
-
-		r = call_lv(ctl, LV_PROC_DOMAIN_LOOKUP_BY_ID, CALL_XDR(lv_id_args), &by_id,
-			    CALL_XDR(lv_dom_ret), &ret, err);
-	}
-	if (r < 0 && strlen(what) == ND_UUID_STRLEN - 1 && nd_uuid_parse(what, &uuid)) {
-		memcpy(by_uuid.uuid, uuid.bytes, sizeof(by_uuid.uuid));
-		r = call_lv(ctl, LV_PROC_DOMAIN_LOOKUP_BY_UUID, CALL_XDR(lv_uuid_args), &by_uuid,
-			    CALL_XDR(lv_dom_ret), &ret, err);
-	}
-	if (r < 0)
-		r = call_lv(ctl, LV_PROC_DOMAIN_LOOKUP_BY_NAME, CALL_XDR(lv_name_args), &by_name,
-			    CALL_XDR(lv_dom_ret), &ret, err);
-	if (r < 0) {
-		*err = (struct nd_error){ 0 };	/* virsh says no more either */
-		return ctl_error("failed to get domain '%s'", what);
-	}
-	*out = ret.dom;
-	return 0;
-}
-
 /* ---- list ---- */
 
-static const char *const state_names[] = { "no state", "running", "idle", "paused", "in shutdown",
-					   "shut off", "crashed", "pmsuspended" };
-
-static const char *state_of(struct ctl *ctl, const lv_dom *dom, struct nd_error *err)
+/* A guest that has just gone has no state. */
+static const char *state_of(struct ctl *ctl, const lv_dom *dom)
 {
-	lv_dom_flags_args args = { .dom = *dom };
-	lv_domain_get_state_ret ret = { 0 };
+	struct nd_error ignored = { 0 };
+	int state;
 
-	if (call_lv(ctl, LV_PROC_DOMAIN_GET_STATE, CALL_XDR(lv_dom_flags_args), &args,
-		    CALL_XDR(lv_domain_get_state_ret), &ret, err) < 0)
-		return NULL;
-	return ret.state >= 0 && (size_t)ret.state < ND_COUNT(state_names) ? state_names[ret.state]
-									  : "no state";
+	return dom_state_name(dom_state(ctl, dom, &state, NULL, &ignored) < 0 ? 0 : state);
 }
 
-static int by_name(const void *a, const void *b)
+/* Its title; NULL: it has none. */
+static char *title_of(struct ctl *ctl, const lv_dom *dom)
 {
-	return strcasecmp(((const lv_dom *)a)->name, ((const lv_dom *)b)->name);
+	lv_domain_get_metadata_args args = { .dom = *dom, .type = 1 };
+	struct nd_error ignored = { 0 };
+	lv_str_ret ret = { 0 };
+
+	(void)call_lv(ctl, LV_PROC_DOMAIN_GET_METADATA, CALL_XDR(lv_domain_get_metadata_args), &args,
+		      CALL_XDR(lv_str_ret), &ret, &ignored);
+	return ret.value;
 }
 
-static int list_json(struct ctl *ctl, const lv_list_all_domains_ret *list, struct nd_error *err)
+static int list_json(struct ctl *ctl, const lv_list_all_domains_ret *list)
 {
 	json_t *all = json_array();
 
 	for (u_int i = 0; i < list->domains.domains_len; i++) {
 		const lv_dom *dom = &list->domains.domains_val[i];
-		const char *state = state_of(ctl, dom, err);
+		ND_AUTO(free) char *title = title_of(ctl, dom);
 
-		json_array_append_new(all, json_pack("{so, ss, so, ss}", "name", ctl_json_string(dom->name),
-						     "uuid", uuid_text(dom->uuid).text, "id",
-						     dom->id < 0 ? json_null() : json_integer(dom->id),
-						     "state", state ? state : "no state"));
+		json_array_append_new(all, json_pack("{so, ss, so, ss, so}",
+						     "name", ctl_json_string(dom->name),
+						     "uuid", uuid_text(dom->uuid).text,
+						     "id", dom->id < 0 ? json_null() : json_integer(dom->id),
+						     "state", state_of(ctl, dom),
+						     "title", ctl_json_string(title)));
 	}
 	return ctl_print_json(all);
 }
 
-static int list_table(struct ctl *ctl, const lv_list_all_domains_ret *list, struct nd_error *err)
+static int list_table(struct ctl *ctl, const lv_list_all_domains_ret *list, bool titles)
 {
-	static const char *const headers[] = { "Id", "Name", "State" };
-	ND_AUTO(table_free) struct table *t = table_new(headers, ND_COUNT(headers));
-	ND_AUTO(free) char *text = NULL;
+	static const char *const headers[] = { "Id", "Name", "State", "Title" };
+	ND_AUTO(table_free) struct table *t = table_new(headers, titles ? 4 : 3);
 
-	for (u_int i = 0; t && i < list->domains.domains_len; i++) {
+	for (u_int i = 0; i < list->domains.domains_len; i++) {
 		const lv_dom *dom = &list->domains.domains_val[i];
+		ND_AUTO(free) char *title = titles ? title_of(ctl, dom) : NULL;
 		char id[16];
-		const char *cells[] = { dom->id < 0 ? NULL : id, dom->name, state_of(ctl, dom, err) };
+		const char *cells[] = { dom->id < 0 ? NULL : id, dom->name, state_of(ctl, dom),
+					title ? title : "" };
 
 		snprintf(id, sizeof(id), "%d", dom->id);
-		if (table_add(t, cells) < 0)
-			return nd_error_nomem(err);
+		table_add(t, cells);
 	}
-	text = t ? table_format(t, !ctl->quiet) : NULL;
-	if (!text)
-		return nd_error_nomem(err);
-	fputs(text, stdout);
-	return 0;
+	return table_print(t, !ctl->quiet);
 }
 
-enum { DOM_LIST_ACTIVE = 1, DOM_LIST_INACTIVE = 2 };
+static unsigned list_flags(const struct verb_args *args)
+{
+	static const struct { const char *option; unsigned flag; } more[] = {
+		{ "persistent", DOM_LIST_PERSISTENT }, { "transient", DOM_LIST_TRANSIENT },
+		{ "state-running", DOM_LIST_RUNNING }, { "state-paused", DOM_LIST_PAUSED },
+		{ "state-shutoff", DOM_LIST_SHUT_OFF }, { "state-other", DOM_LIST_OTHER },
+		{ "autostart", DOM_LIST_AUTOSTART }, { "no-autostart", DOM_LIST_NO_AUTOSTART },
+	};
+	unsigned flags = arg_flag(args, "all") ? DOM_LIST_ACTIVE | DOM_LIST_INACTIVE
+			 : arg_flag(args, "inactive") ? DOM_LIST_INACTIVE : DOM_LIST_ACTIVE;
+
+	for (size_t i = 0; i < ND_COUNT(more); i++)
+		if (arg_flag(args, more[i].option))
+			flags |= more[i].flag;
+	return flags;
+}
+
+/* --uuid, --id and --name, in this order in a line; numbers alone are of guests that have one. */
+static void list_words(const struct verb_args *args, const lv_list_all_domains_ret *list)
+{
+	bool uuids = arg_flag(args, "uuid"), ids = arg_flag(args, "id"), names = arg_flag(args, "name");
+
+	for (u_int i = 0; i < list->domains.domains_len; i++) {
+		const lv_dom *dom = &list->domains.domains_val[i];
+
+		if (dom->id < 0 && !uuids && !names)
+			continue;
+		if (uuids)
+			printf("%s", uuid_text(dom->uuid).text);
+		if (ids && dom->id < 0)
+			printf("%s-", uuids ? " " : "");
+		else if (ids)
+			printf("%s%d", uuids ? " " : "", dom->id);
+		if (names)
+			printf("%s%s", uuids || ids ? " " : "", dom->name);
+		putchar('\n');
+	}
+}
 
 static int run_list(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
-	unsigned flags = arg_flag(args, "all") ? 0
-			 : arg_flag(args, "inactive") ? DOM_LIST_INACTIVE : DOM_LIST_ACTIVE;
-	lv_list_all_args ask = { .need_results = 1, .flags = flags };
-	lv_list_all_domains_ret list = { 0 };
+	static const char *const words[] = { "uuid", "name", "id" };
+	lv_list_all_domains_ret list;
+	bool in_words = false;
 	int r = 0;
 
-	if (call_lv(ctl, LV_PROC_CONNECT_LIST_ALL_DOMAINS, CALL_XDR(lv_list_all_args), &ask,
-		    CALL_XDR(lv_list_all_domains_ret), &list, err) < 0)
+	for (size_t i = 0; i < ND_COUNT(words); i++) {
+		if (arg_flag(args, "table") && arg_flag(args, words[i]))
+			return ctl_error("Options --table and --%s are mutually exclusive", words[i]);
+		in_words |= arg_flag(args, words[i]);
+	}
+	if (dom_list(ctl, list_flags(args), &list, err) < 0)
 		return ctl_error("Failed to list domains");
-	if (list.domains.domains_len)
-		qsort(list.domains.domains_val, list.domains.domains_len, sizeof(lv_dom), by_name);
 	if (arg_json(args))
-		r = list_json(ctl, &list, err);
-	else if (arg_flag(args, "name"))
-		for (u_int i = 0; i < list.domains.domains_len; i++)
-			printf("%s\n", list.domains.domains_val[i].name);
+		r = list_json(ctl, &list);
+	else if (in_words)
+		list_words(args, &list);
 	else
-		r = list_table(ctl, &list, err);
+		r = list_table(ctl, &list, arg_flag(args, "title"));
 	xdr_free(CALL_XDR(lv_list_all_domains_ret), &list);
 	return r < 0 ? -1 : 0;
 }
 
-/* ---- documents ---- */
+/* ---- definitions ---- */
 
-static int from_file(struct ctl *ctl, const struct verb_args *args, int32_t proc,
-		     const char *infinitive, const char *past, struct nd_error *err)
+static int from_file(struct ctl *ctl, const struct verb_args *args, int32_t proc, unsigned flags,
+		     lv_dom *out, struct nd_error *err)
 {
-	const char *file = arg_string(args, "file");
 	ND_AUTO(free) char *xml = NULL;
-	lv_xml_flags_args ask = { 0 };
+	lv_xml_flags_args ask = { .flags = flags };
 	lv_dom_ret ret = { 0 };
 
-	if (file_read(file, &xml, err) < 0)
+	if (file_read(arg_string(args, "file"), &xml, err) < 0)
 		return -1;
 	ask.xml = xml;
-	if (arg_flag(args, "validate"))
-		ask.flags = proc == LV_PROC_DOMAIN_CREATE_XML ? 16 : 1;	/* each call has its own bit */
 	if (call_lv(ctl, proc, CALL_XDR(lv_xml_flags_args), &ask, CALL_XDR(lv_dom_ret), &ret, err) < 0)
-		return ctl_error("Failed to %s domain from %s", infinitive, file);
-	ctl_say(ctl, "Domain '%s' %s from %s\n", ret.dom.name, past, file);
-	dom_fini(&ret.dom);
+		return ctl_error("Failed to %s domain from %s",
+				 proc == LV_PROC_DOMAIN_CREATE_XML ? "create" : "define",
+				 arg_string(args, "file"));
+	*out = ret.dom;
 	return 0;
 }
 
 static int run_define(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
-	return from_file(ctl, args, LV_PROC_DOMAIN_DEFINE_XML_FLAGS, "define", "defined", err);
+	ND_AUTO(dom_fini) lv_dom dom = { 0 };
+
+	if (from_file(ctl, args, LV_PROC_DOMAIN_DEFINE_XML_FLAGS, arg_flag(args, "validate"), &dom,
+		      err) < 0)
+		return -1;
+	ctl_say(ctl, "Domain '%s' defined from %s\n", dom.name, arg_string(args, "file"));
+	return 0;
+}
+
+static int run_autostart(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+{
+	const char *name = arg_string(args, "domain");
+	bool on = !arg_flag(args, "disable");
+	ND_AUTO(dom_fini) lv_dom dom = { 0 };
+	lv_dom_int_args ask = { .value = on };
+
+	if (dom_find(ctl, name, DOM_BY_ANY, &dom, err) < 0)
+		return -1;
+	ask.dom = dom;
+	if (call_lv(ctl, LV_PROC_DOMAIN_SET_AUTOSTART, CALL_XDR(lv_dom_int_args), &ask, NULL, NULL, err) < 0)
+		return ctl_error("Failed to %s domain '%s' as autostarted", on ? "mark" : "unmark", name);
+	ctl_say(ctl, "Domain '%s' %s as autostarted\n", name, on ? "marked" : "unmarked");
+	return 0;
+}
+
+/* ---- start, with the console or without ---- */
+
+/* A guest that shows its console is started paused, and runs when it is open: nothing is missed. */
+static unsigned start_flags(const struct verb_args *args)
+{
+	return arg_flag(args, "paused") || arg_flag(args, "console") ? DOM_START_PAUSED : 0;
+}
+
+static int started(struct ctl *ctl, const struct verb_args *args, const lv_dom *dom,
+		   struct nd_error *err)
+{
+	const struct console_options opt = { .resume = !arg_flag(args, "paused") };
+
+	return arg_flag(args, "console") ? console_show(ctl, dom, &opt, err) : 0;
 }
 
 static int run_create(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
-	return from_file(ctl, args, LV_PROC_DOMAIN_CREATE_XML, "create", "created", err);
+	unsigned flags = start_flags(args) | (arg_flag(args, "validate") ? DOM_START_VALIDATE : 0);
+	ND_AUTO(dom_fini) lv_dom dom = { 0 };
+
+	if (arg_flag(args, "console") && console_need_terminal() < 0)
+		return -1;
+	if (from_file(ctl, args, LV_PROC_DOMAIN_CREATE_XML, flags, &dom, err) < 0)
+		return -1;
+	ctl_say(ctl, "Domain '%s' created from %s\n", dom.name, arg_string(args, "file"));
+	return started(ctl, args, &dom, err);
 }
 
-static int run_dumpxml(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+static int run_start(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
+	lv_dom_flags_args ask = { .flags = start_flags(args) };
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
-	lv_dom_flags_args ask = { .flags = arg_flag(args, "inactive") ? 2 : 0 };
-	lv_str_ret ret = { 0 };
+	lv_dom_ret ret = { 0 };
 	int r;
 
-	if (dom_find(ctl, arg_string(args, "domain"), &dom, err) < 0)
+	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_UUID | DOM_BY_NAME, &dom, err) < 0)
+		return -1;
+	if (dom.id >= 0)
+		return ctl_error("Domain is already active");
+	if (arg_flag(args, "console") && console_need_terminal() < 0)
 		return -1;
 	ask.dom = dom;
-	if (call_lv(ctl, LV_PROC_DOMAIN_GET_XML_DESC, CALL_XDR(lv_dom_flags_args), &ask,
-		    CALL_XDR(lv_str_ret), &ret, err) < 0)
-		return -1;
-	r = document_print(args, ret.value);
-	xdr_free(CALL_XDR(lv_str_ret), &ret);
+	if (call_lv(ctl, LV_PROC_DOMAIN_CREATE_WITH_FLAGS, CALL_XDR(lv_dom_flags_args), &ask,
+		    CALL_XDR(lv_dom_ret), &ret, err) < 0)
+		return ctl_error("Failed to start domain '%s'", dom.name);
+	ctl_say(ctl, "Domain '%s' started\n", dom.name);
+	r = started(ctl, args, &ret.dom, err);
+	xdr_free(CALL_XDR(lv_dom_ret), &ret);
 	return r;
 }
 
-static int run_domstate(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
+static int run_console(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
+	const struct console_options opt = {
+		.device = arg_string(args, "devname"),
+		.flags = (arg_flag(args, "force") ? CONSOLE_FORCE : 0) |
+			 (arg_flag(args, "safe") ? CONSOLE_SAFE : 0),
+	};
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
-	const char *state;
 
-	if (dom_find(ctl, arg_string(args, "domain"), &dom, err) < 0)
+	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_ANY, &dom, err) < 0)
 		return -1;
-	state = state_of(ctl, &dom, err);
-	if (!state)
-		return -1;
-	if (arg_json(args))
-		return ctl_print_json(json_pack("{ss}", "state", state));
-	printf("%s\n", state);
-	return 0;
+	return console_show(ctl, &dom, &opt, err);
 }
 
-/* ---- life ---- */
+/* ---- the rest of its life ---- */
 
 struct change {
 	int32_t proc;
@@ -215,20 +256,18 @@ struct change {
 static int change(struct ctl *ctl, const struct verb_args *args, const struct change *how,
 		  struct nd_error *err)
 {
-	const char *name = arg_string(args, "domain");
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
 	lv_dom_flags_args with_flags = { 0 };
-	lv_dom_args plain;
 	int r;
 
-	if (dom_find(ctl, name, &dom, err) < 0)
+	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_ANY, &dom, err) < 0)
 		return -1;
-	with_flags.dom = plain.dom = dom;
+	with_flags.dom = dom;
 	r = how->flags ? call_lv(ctl, how->proc, CALL_XDR(lv_dom_flags_args), &with_flags, NULL, NULL, err)
-		       : call_lv(ctl, how->proc, CALL_XDR(lv_dom_args), &plain, NULL, NULL, err);
+		       : dom_call(ctl, how->proc, &dom, err);
 	if (r < 0)
-		return ctl_error("Failed to %s domain '%s'", how->infinitive, name);
-	ctl_say(ctl, "Domain '%s' %s\n", name, how->past);
+		return ctl_error("Failed to %s domain '%s'", how->infinitive, dom.name);
+	ctl_say(ctl, "Domain '%s' %s\n", dom.name, how->past);
 	return 0;
 }
 
@@ -240,7 +279,6 @@ static int change(struct ctl *ctl, const struct verb_args *args, const struct ch
 		return change(ctl, args, &how, err); \
 	}
 
-CHANGE(start, LV_PROC_DOMAIN_CREATE, "start", "started")
 CHANGE(destroy, LV_PROC_DOMAIN_DESTROY, "destroy", "destroyed")
 CHANGE(shutdown, LV_PROC_DOMAIN_SHUTDOWN, "shutdown", "is being shutdown")
 CHANGE(reboot, LV_PROC_DOMAIN_REBOOT, "reboot", "is being rebooted", true)
@@ -249,64 +287,69 @@ CHANGE(suspend, LV_PROC_DOMAIN_SUSPEND, "suspend", "suspended")
 CHANGE(resume, LV_PROC_DOMAIN_RESUME, "resume", "resumed")
 CHANGE(undefine, LV_PROC_DOMAIN_UNDEFINE, "undefine", "has been undefined")
 
-static int run_autostart(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
-{
-	const char *name = arg_string(args, "domain");
-	bool on = !arg_flag(args, "disable");
-	ND_AUTO(dom_fini) lv_dom dom = { 0 };
-	lv_dom_int_args ask = { .value = on };
-
-	if (dom_find(ctl, name, &dom, err) < 0)
-		return -1;
-	ask.dom = dom;
-	if (call_lv(ctl, LV_PROC_DOMAIN_SET_AUTOSTART, CALL_XDR(lv_dom_int_args), &ask, NULL, NULL, err) < 0)
-		return ctl_error("Failed to %s domain '%s' as autostarted", on ? "mark" : "unmark", name);
-	ctl_say(ctl, "Domain '%s' %s as autostarted\n", name, on ? "marked" : "unmarked");
-	return 0;
-}
-
-#define ARG_DOMAIN { "domain", ARG_REQUIRED, "guest's name, id or uuid" }
-
 static const struct arg_row list_rows[] = {
-	{ "all", ARG_FLAG, "those that do not run too" },
-	{ "inactive", ARG_FLAG, "those that do not run only" },
-	{ "name", ARG_FLAG, "names only" },
+	{ "inactive", ARG_FLAG, "list inactive guests" },
+	{ "all", ARG_FLAG, "list inactive & active guests" },
+	{ "transient", ARG_FLAG, "list transient guests" },
+	{ "persistent", ARG_FLAG, "list persistent guests" },
+	{ "state-running", ARG_FLAG, "list guests that run" },
+	{ "state-paused", ARG_FLAG, "list paused guests" },
+	{ "state-shutoff", ARG_FLAG, "list guests that are shut off" },
+	{ "state-other", ARG_FLAG, "list guests in other states" },
+	{ "autostart", ARG_FLAG, "list guests with autostart enabled" },
+	{ "no-autostart", ARG_FLAG, "list guests with autostart disabled" },
+	{ "uuid", ARG_FLAG, "list uuid's only" },
+	{ "name", ARG_FLAG, "list guests' names only" },
+	{ "id", ARG_FLAG, "list guests' ids only" },
+	{ "table", ARG_FLAG, "list table (default)" },
+	{ "title", ARG_FLAG, "show guests' titles" },
 	ARG_JSON,
 };
-static const struct arg_row file_rows[] = {
+static const struct arg_row define_rows[] = {
 	{ "file", ARG_REQUIRED, "file containing an XML domain description", VALUES_FILE },
 	{ "validate", ARG_FLAG, "validate the XML against the schema" },
 };
-static const struct arg_row domain_rows[] = { ARG_DOMAIN };
+#define ARG_START \
+	{ "console", ARG_FLAG, "attach to console after creation" }, \
+	{ "paused", ARG_FLAG, "leave the guest paused after creation" }
+static const struct arg_row create_rows[] = {
+	{ "file", ARG_REQUIRED, "file containing an XML domain description", VALUES_FILE },
+	ARG_START,
+	{ "validate", ARG_FLAG, "validate the XML against the schema" },
+};
+static const struct arg_row start_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_INACTIVE), ARG_START };
+static const struct arg_row console_rows[] = {
+	ARG_DOMAIN(VALUES_DOMAIN_ACTIVE),
+	{ "devname", ARG_NAMED, "character device name" },
+	{ "force", ARG_FLAG, "force console connection (disconnect already connected sessions)" },
+	{ "safe", ARG_FLAG, "only connect if safe console handling is supported" },
+};
+static const struct arg_row active_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_ACTIVE) };
+static const struct arg_row persistent_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_PERSISTENT) };
 static const struct arg_row autostart_rows[] = {
-	ARG_DOMAIN, { "disable", ARG_FLAG, "disable autostarting" },
+	ARG_DOMAIN(VALUES_DOMAIN_PERSISTENT), { "disable", ARG_FLAG, "disable autostarting" },
 };
-static const struct arg_row dumpxml_rows[] = {
-	ARG_DOMAIN, { "inactive", ARG_FLAG, "the definition, not what runs" }, ARG_XPATH,
-	ARG_JSON,
-};
-static const struct arg_row domstate_rows[] = { ARG_DOMAIN, ARG_JSON };
 
-#define LIFE(word, summary_) { #word, summary_, NULL, run_##word, VERB_ROWS(domain_rows) }
+#define LIFE(word, summary_) { #word, summary_, NULL, run_##word, VERB_ROWS(active_rows) }
 
 static const struct verb verbs[] = {
 	{ "autostart", "autostart a guest", "Start a guest at boot.", run_autostart,
 	  VERB_ROWS(autostart_rows) },
+	{ "console", "connect to a guest's console", "Ends with the escape key, ^].", run_console,
+	  VERB_ROWS(console_rows) },
 	{ "create", "create a guest from an XML file", "Start a guest that is gone when it ends.",
-	  run_create, VERB_ROWS(file_rows) },
+	  run_create, VERB_ROWS(create_rows) },
 	{ "define", "define a guest from an XML file, or change one", NULL, run_define,
-	  VERB_ROWS(file_rows) },
+	  VERB_ROWS(define_rows) },
 	LIFE(destroy, "end a guest at once"),
-	{ "domstate", "what a guest does", NULL, run_domstate, VERB_ROWS(domstate_rows) },
-	{ "dumpxml", "a guest's XML", NULL, run_dumpxml, VERB_ROWS(dumpxml_rows) },
 	{ "list", "list guests", NULL, run_list, VERB_ROWS(list_rows) },
 	LIFE(reboot, "press a guest's power button, and start it again"),
 	LIFE(reset, "reset a guest"),
 	LIFE(resume, "let a suspended guest run on"),
 	LIFE(shutdown, "press a guest's power button"),
-	LIFE(start, "start a guest"),
+	{ "start", "start a guest", NULL, run_start, VERB_ROWS(start_rows) },
 	LIFE(suspend, "stop a guest where it is"),
-	LIFE(undefine, "undefine a guest"),
+	{ "undefine", "undefine a guest", NULL, run_undefine, VERB_ROWS(persistent_rows) },
 };
 
 const struct verb_group domain_verbs = VERB_GROUP("Guests", "domain", verbs);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netdctl -- the command for virtual networks: one more client of netd's calls */
+#include <ctype.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include "netd/ctl/ctl.h"
 
 #define URI_DEFAULT "netd:///system"
+#define ESCAPE_DEFAULT (']' ^ 0x40)
 
 static void usage(void)
 {
@@ -18,6 +20,7 @@ static void usage(void)
 	       "  options:\n"
 	       "    -c | --connect=URI      connection URI (default " URI_DEFAULT ")\n"
 	       "    -s | --socket=PATH      netd's socket\n"
+	       "    -e | --escape=KEY       the key that leaves a console (default ^])\n"
 	       "    -h | --help             this help\n"
 	       "    -q | --quiet            quiet mode\n"
 	       "    -r | --readonly         connect readonly\n"
@@ -29,12 +32,27 @@ static void usage(void)
 	       "  (specify help <command> for details about the command)\n\n");
 }
 
+/* A character, or ^ and the one that is typed with Ctrl. */
+static int escape_take(struct ctl *ctl, const char *text)
+{
+	char key = text[0] == '^' ? (char)toupper((unsigned char)text[1]) : '\0';
+
+	if (text[0] && !text[1])
+		ctl->escape = (unsigned char)text[0];
+	else if (key >= '@' && key <= '_' && !text[2])
+		ctl->escape = (unsigned char)key ^ 0x40;
+	else
+		return ctl_error("Invalid string '%s' for escape sequence", text);
+	return 0;
+}
+
 /* -1: go on; else the exit status. */
 static int options_take(struct ctl *ctl, int argc, char **argv, const char **uri)
 {
 	static const struct option longs[] = {
 		{ "connect", required_argument, NULL, 'c' },
 		{ "socket", required_argument, NULL, 's' },
+		{ "escape", required_argument, NULL, 'e' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "readonly", no_argument, NULL, 'r' },
@@ -44,10 +62,14 @@ static int options_take(struct ctl *ctl, int argc, char **argv, const char **uri
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:c:s:hqrvV", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:c:s:e:hqrvV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c': case 's':
 			*uri = optarg;
+			break;
+		case 'e':
+			if (escape_take(ctl, optarg) < 0)
+				return EXIT_FAILURE;
 			break;
 		case 'q':
 			ctl->quiet = true;
@@ -84,7 +106,7 @@ static int run(struct ctl *ctl, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *env = getenv("NETD_SOCKET"), *uri = env && *env ? env : URI_DEFAULT;
-	struct ctl ctl = { 0 };
+	struct ctl ctl = { .escape = ESCAPE_DEFAULT };
 	int status;
 
 	setlocale(LC_ALL, "");

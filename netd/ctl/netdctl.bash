@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bash completion for netdctl: the program itself knows its verbs, options and networks
+# bash completion for netdctl: the program itself knows its verbs, options, networks and guests
 _netdctl()
 {
 	local cur prev words cword i
@@ -19,6 +19,10 @@ _netdctl()
 			global+=("${words[i]}" "${words[i + 1]}")
 			((i += 2))
 			;;
+		-e | --escape)
+			((i + 1 == cword)) && return
+			((i += 2))
+			;;
 		--connect=* | --socket=*)
 			global+=("${words[i]}")
 			((i += 1))
@@ -32,7 +36,7 @@ _netdctl()
 		esac
 	done
 	if ((i == cword)) && [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W "--connect --socket --help --quiet --readonly --version" -- "$cur"))
+		COMPREPLY=($(compgen -W "--connect --socket --escape --help --quiet --readonly --version" -- "$cur"))
 		return
 	fi
 	local IFS=$'\n'

@@ -14,20 +14,14 @@ static int list_table(const struct ctl *ctl, const lv_network_list_all_ports_ret
 {
 	static const char *const headers[] = { "UUID" };
 	ND_AUTO(table_free) struct table *t = table_new(headers, ND_COUNT(headers));
-	ND_AUTO(free) char *text = NULL;
 
-	for (u_int i = 0; t && i < list->ports.ports_len; i++) {
+	for (u_int i = 0; i < list->ports.ports_len; i++) {
 		struct uuid_text uuid = uuid_text(list->ports.ports_val[i].uuid);
 		const char *cells[] = { uuid.text };
 
-		if (table_add(t, cells) < 0)
-			return ctl_error("out of memory");
+		table_add(t, cells);
 	}
-	text = t ? table_format(t, !ctl->quiet) : NULL;
-	if (!text)
-		return ctl_error("out of memory");
-	fputs(text, stdout);
-	return 0;
+	return table_print(t, !ctl->quiet);
 }
 
 static int list_print(const struct ctl *ctl, const struct verb_args *args,

@@ -80,10 +80,7 @@ static int list_table(struct ctl *ctl, const lv_list_all_networks_ret *list)
 {
 	static const char *const headers[] = { "Name", "State", "Autostart", "Persistent" };
 	ND_AUTO(table_free) struct table *t = table_new(headers, ND_COUNT(headers));
-	ND_AUTO(free) char *text = NULL;
 
-	if (!t)
-		return ctl_error("out of memory");
 	for (u_int i = 0; i < list->nets.nets_len; i++) {
 		const lv_net *net = &list->nets.nets_val[i];
 		struct net_state s = state_get(ctl, net);
@@ -92,14 +89,9 @@ static int list_table(struct ctl *ctl, const lv_list_all_networks_ret *list)
 			s.persistent < 0 ? "no" : yes_no(s.persistent),
 		};
 
-		if (table_add(t, cells) < 0)
-			return ctl_error("out of memory");
+		table_add(t, cells);
 	}
-	text = table_format(t, !ctl->quiet);
-	if (!text)
-		return ctl_error("out of memory");
-	fputs(text, stdout);
-	return 0;
+	return table_print(t, !ctl->quiet);
 }
 
 static int list_json(struct ctl *ctl, const lv_list_all_networks_ret *list)
@@ -187,7 +179,7 @@ static const char *optional(const lv_opt_str s)
 	return s ? *s : NULL;
 }
 
-static int lease_add(struct table *t, const lv_lease *lease)
+static void lease_add(struct table *t, const lv_lease *lease)
 {
 	char expiry[64], address[128];
 	time_t at = (time_t)lease->expiry_s;
@@ -200,7 +192,7 @@ static int lease_add(struct table *t, const lv_lease *lease)
 	if (!localtime_r(&at, &tm) || !strftime(expiry, sizeof(expiry), "%Y-%m-%d %H:%M:%S", &tm))
 		snprintf(expiry, sizeof(expiry), "%lld", (long long)lease->expiry_s);
 	snprintf(address, sizeof(address), "%s/%u", lease->ipaddr, lease->prefix);
-	return table_add(t, cells);
+	table_add(t, cells);
 }
 
 static int leases_table(const struct ctl *ctl, const lv_network_get_dhcp_leases_ret *list)
@@ -210,16 +202,10 @@ static int leases_table(const struct ctl *ctl, const lv_network_get_dhcp_leases_
 		"Client ID or DUID",
 	};
 	ND_AUTO(table_free) struct table *t = table_new(headers, ND_COUNT(headers));
-	ND_AUTO(free) char *text = NULL;
 
-	for (u_int i = 0; t && i < list->leases.leases_len; i++)
-		if (lease_add(t, &list->leases.leases_val[i]) < 0)
-			return ctl_error("out of memory");
-	text = t ? table_format(t, !ctl->quiet) : NULL;
-	if (!text)
-		return ctl_error("out of memory");
-	fputs(text, stdout);
-	return 0;
+	for (u_int i = 0; i < list->leases.leases_len; i++)
+		lease_add(t, &list->leases.leases_val[i]);
+	return table_print(t, !ctl->quiet);
 }
 
 static int leases_json(const lv_network_get_dhcp_leases_ret *list)

@@ -2,13 +2,16 @@
 #include "netd/ctl/table.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
 
 #include "netd/base/array.h"
+#include "netd/base/auto.h"
 #include "netd/base/str.h"
+#include "netd/ctl/ctl.h"
 
 struct cell {
 	char *text;
@@ -19,6 +22,7 @@ struct table {
 	size_t n_columns;
 	struct cell *cells;		/* row by row; the first row is the header */
 	size_t n_cells;
+	bool failed;			/* out of memory: sticks */
 };
 
 /* Appends one character of text, or its bytes as \xNN; how many bytes it took. */
@@ -56,15 +60,13 @@ static int cell_init(struct cell *c, const char *text)
 	return c->text ? 0 : -ENOMEM;
 }
 
-int table_add(struct table *t, const char *const *cells)
+void table_add(struct table *t, const char *const *cells)
 {
-	for (size_t i = 0; i < t->n_columns; i++) {
+	for (size_t i = 0; t && !t->failed && i < t->n_columns; i++) {
 		struct cell *c = nd_array_add(t->cells, t->n_cells);
 
-		if (!c || cell_init(c, cells[i]) < 0)
-			return -ENOMEM;
+		t->failed = !c || cell_init(c, cells[i]) < 0;
 	}
-	return 0;
 }
 
 struct table *table_new(const char *const *headers, size_t n_columns)
@@ -74,10 +76,7 @@ struct table *table_new(const char *const *headers, size_t n_columns)
 	if (!t)
 		return NULL;
 	t->n_columns = n_columns;
-	if (table_add(t, headers) < 0) {
-		table_free(t);
-		return NULL;
-	}
+	table_add(t, headers);
 	return t;
 }
 
@@ -120,12 +119,13 @@ static void add_row(struct nd_str *out, const struct table *t, size_t row, const
 
 char *table_format(const struct table *t, bool with_header)
 {
-	size_t first = with_header ? 0 : 1, n_rows = t->n_cells / t->n_columns, rule = 0;
-	size_t *widths = calloc(t->n_columns, sizeof(*widths));
+	size_t *widths = t && !t->failed ? calloc(t->n_columns, sizeof(*widths)) : NULL;
+	size_t first = with_header ? 0 : 1, n_rows, rule = 0;
 	struct nd_str out = { 0 };
 
 	if (!widths)
 		return NULL;
+	n_rows = t->n_cells / t->n_columns;
 	for (size_t i = 0; i < t->n_columns; i++) {
 		widths[i] = column_width(t, i, first);
 		rule += widths[i] + 3;
@@ -140,4 +140,14 @@ char *table_format(const struct table *t, bool with_header)
 	}
 	free(widths);
 	return nd_str_take(&out);
+}
+
+int table_print(const struct table *t, bool with_header)
+{
+	ND_AUTO(free) char *text = table_format(t, with_header);
+
+	if (!text)
+		return ctl_error("out of memory");
+	fputs(text, stdout);
+	return 0;
 }

@@ -21,7 +21,10 @@ static inline void nd_auto_table_free(struct table **t)
 		table_free(*t);
 }
 
-/* One row of n_columns cells, copied; NULL is shown as "-". 0 or -ENOMEM. */
-int table_add(struct table *t, const char *const *cells);
+/* One row of n_columns cells, copied; NULL is shown as "-". A table that is NULL, or had no memory
+ * for a row, is told by what prints it. */
+void table_add(struct table *t, const char *const *cells);
 /* The whole text, to be freed; NULL: out of memory. */
 char *table_format(const struct table *t, bool with_header);
+/* The same on standard output. 0, or -1 after the failure was printed. */
+int table_print(const struct table *t, bool with_header);

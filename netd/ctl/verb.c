@@ -7,14 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netd/base/array.h"
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 
 #define ROWS_MAX 24
 
+/* The second and later values of a row that may be given many times, in their order. */
+struct again {
+	size_t row;
+	const char *value;
+};
+
 struct verb_args {
 	const struct verb *verb;
 	const char *values[ROWS_MAX];	/* by row; flags: their name */
+	struct again *again;
+	size_t n_again;
 	int64_t numbers[ROWS_MAX];
 	char **words;			/* those that ARG_WORDS or ARG_COMMAND took; borrowed */
 	size_t n_words;
@@ -73,10 +82,18 @@ static int number_parse(const char *text, int64_t *out)
 static int store(struct parse *p, size_t row, const char *value)
 {
 	const struct arg_row *r = &p->verb->rows[row];
+	struct again *again;
 
-	if (p->args->values[row])
+	if (!p->args->values[row]) {
+		p->args->values[row] = value;
+		return 0;
+	}
+	if (!r->many)
 		return fail(p, "option --%s already seen", r->name);
-	p->args->values[row] = value;
+	again = nd_array_add(p->args->again, p->args->n_again);
+	if (!again)
+		return fail(p, "out of memory");
+	*again = (struct again){ row, value };
 	return 0;
 }
 
@@ -201,8 +218,10 @@ static int check_required(struct parse *p)
 
 void verb_args_free(struct verb_args *args)
 {
-	if (args)
-		free(args->words);
+	if (!args)
+		return;
+	free(args->words);
+	free(args->again);
 	free(args);
 }
 
@@ -251,6 +270,18 @@ const char *arg_string(const struct verb_args *args, const char *name)
 	return args->values[row_of(args, name)];
 }
 
+const char *arg_nth(const struct verb_args *args, const char *name, size_t n)
+{
+	size_t row = row_of(args, name);
+
+	if (n == 0)
+		return args->values[row];
+	for (size_t i = 0; i < args->n_again; i++)
+		if (args->again[i].row == row && --n == 0)
+			return args->again[i].value;
+	return NULL;
+}
+
 bool arg_flag(const struct verb_args *args, const char *name)
 {
 	return args->values[row_of(args, name)] != NULL;
@@ -296,7 +327,7 @@ static void print_synopsis(const struct verb *v)
 		else if (r->kind == ARG_REQUIRED)
 			printf(" <%s>", r->name);
 		else if (r->kind == ARG_OPTIONAL || r->kind == ARG_NAMED)
-			printf(" [--%s <%s>]", r->name, value_name(r));
+			printf(" [--%s <%s>]%s", r->name, value_name(r), r->many ? "..." : "");
 		else if (r->kind == ARG_COMMAND)
 			printf(" [--%s -- <command>...]", r->name);
 		else

@@ -29,6 +29,7 @@ enum arg_values {
 	VALUES_NETWORK, VALUES_ACTIVE, VALUES_INACTIVE, VALUES_PERSISTENT, VALUES_UUID,
 	VALUES_PORT, VALUES_FILE, VALUES_EVENT, VALUES_UPDATE_COMMAND, VALUES_UPDATE_SECTION,
 	VALUES_MAC, VALUES_VERB,
+	VALUES_DOMAIN, VALUES_DOMAIN_ACTIVE, VALUES_DOMAIN_INACTIVE, VALUES_DOMAIN_PERSISTENT,
 };
 
 struct arg_row {
@@ -38,6 +39,7 @@ struct arg_row {
 	enum arg_values values;
 	bool number;
 	char letter;			/* -L, 0: none */
+	bool many;			/* may be given again: arg_nth() */
 };
 
 struct verb_args;
@@ -75,6 +77,8 @@ void verb_args_free(struct verb_args *args);
 
 /* All name a row of the verb. NULL: not given. */
 const char *arg_string(const struct verb_args *args, const char *name);
+/* Of a row that may be given many times; NULL behind the last. */
+const char *arg_nth(const struct verb_args *args, const char *name, size_t n);
 bool arg_flag(const struct verb_args *args, const char *name);
 /* False when it was not given. */
 bool arg_number(const struct verb_args *args, const char *name, int64_t *out);

@@ -15,4 +15,6 @@ extern const struct verb_group map_verbs;
 extern const struct verb_group port_verbs;
 extern const struct verb_group datapath_verbs;
 extern const struct verb_group domain_verbs;
+extern const struct verb_group domain_show_verbs;
+extern const struct verb_group run_verbs;
 extern const struct verb_group shell_verbs;

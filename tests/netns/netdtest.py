@@ -17,13 +17,16 @@ import ctypes
 import functools
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -269,6 +272,50 @@ class Daemon:
                 if os.path.basename(os.readlink("/proc/%s/exe" % pid)) == "netd-serve":
                     pids.append(int(pid))
         return pids
+
+
+class Terminal:
+    """A command with a terminal of its own, at which the test types."""
+
+    def __init__(self, *argv, env=None):
+        self.text = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(argv[0], [str(a) for a in argv], dict(os.environ, TERM="dumb", **(env or {})))
+
+    def read(self, end):
+        """False when the other end of the terminal is closed."""
+        if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+            raise AssertionError("no more than %r" % self.text)
+        try:
+            self.text += os.read(self.fd, 65536).decode(errors="replace")
+        except OSError:
+            return False
+        return True
+
+    def expect(self, what, timeout=10):
+        """Waits until `what` is on the screen; what stood before it is returned, the rest is kept."""
+        end = time.monotonic() + timeout
+        while what not in self.text:
+            if not self.read(end):
+                raise AssertionError("ended: %r is not in %r" % (what, self.text))
+        before, self.text = self.text.split(what, 1)
+        return before
+
+    def await_raw(self):
+        """Until the command has switched the terminal: what is typed earlier may be dropped."""
+        wait_for("a raw terminal", lambda: not termios.tcgetattr(self.fd)[3] & termios.ICANON)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self, timeout=15):
+        """What else it says, when it has ended, and its exit status."""
+        end = time.monotonic() + timeout
+        while self.read(end):
+            pass
+        os.close(self.fd)
+        return self.text, os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 class DomainEvents:

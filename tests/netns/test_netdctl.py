@@ -3,9 +3,7 @@
 """netdctl's own commands and manners, with the daemon: JSON, plans, plugging, the shell, other ways in."""
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -256,33 +254,19 @@ class Netdctl(netdtest.TestCase):
 
     def test_shell_completes_and_remembers(self):
         home = tempfile.TemporaryDirectory()
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.environ.update(HOME=home.name, TERM="dumb", NETD_SOCKET=self.netd.socket)
-            os.environ.pop("XDG_CACHE_HOME", None)
-            os.execv(NETDCTL, [NETDCTL])
-        text = ""
-
-        def expect(what):
-            nonlocal text
-            end = time.monotonic() + 10
-            while what not in text:
-                self.assertTrue(select.select([terminal], [], [], max(0, end - time.monotonic()))[0],
-                                "%r is not in %r" % (what, text))
-                text += os.read(terminal, 65536).decode()
-            text = text[text.index(what) + len(what):]
-        expect("netdctl # ")
-        os.write(terminal, b"net-star\t")
-        expect("net-star")
-        expect("t ")
-        os.write(terminal, b"la\t\n")
-        expect("Network lab started")
-        expect("netdctl # ")
-        os.write(terminal, b"quit\n")
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+        shell = netdtest.Terminal("env", "-u", "XDG_CACHE_HOME", NETDCTL,
+                                  env={"HOME": home.name, "NETD_SOCKET": self.netd.socket})
+        shell.expect("netdctl # ")
+        shell.type("net-star\t")
+        shell.expect("net-star")
+        shell.expect("t ")
+        shell.type("la\t\n")
+        shell.expect("Network lab started")
+        shell.expect("netdctl # ")
+        shell.type("quit\n")
+        self.assertEqual(shell.end()[1], 0)
         with open(home.name + "/.cache/netdctl/history") as f:
             self.assertIn("quit", f.read())
-        os.close(terminal)
         home.cleanup()
 
     def test_without_a_daemon(self):

@@ -244,7 +244,7 @@ START_TEST(a_table_looks_like_virshs)
 	ND_AUTO(table_free) struct table *t = table_new(headers, 4);
 	ND_AUTO(free) char *with = NULL, *without = NULL;
 
-	ck_assert_int_eq(table_add(t, row), 0);
+	table_add(t, row);
 	with = table_format(t, true);
 	without = table_format(t, false);
 	ck_assert_str_eq(with,
@@ -273,7 +273,7 @@ START_TEST(a_cell_cannot_drive_the_terminal)
 	ND_AUTO(table_free) struct table *t = table_new(headers, 2);
 	ND_AUTO(free) char *text = NULL;
 
-	ck_assert_int_eq(table_add(t, row), 0);
+	table_add(t, row);
 	text = table_format(t, false);
 	ck_assert_str_eq(text, " a\\x1b[2Jb   -\n");
 }
@@ -289,7 +289,7 @@ START_TEST(wide_characters_count_their_columns)
 	if (!setlocale(LC_ALL, "C.UTF-8"))
 		return;
 	t = table_new(headers, 2);
-	ck_assert_int_eq(table_add(t, row), 0);
+	table_add(t, row);
 	text = table_format(t, true);
 	ck_assert_str_eq(text, " H    I\n---------\n \xe7\xbd\x91   x\n");
 }
