@@ -200,13 +200,14 @@ int daemon_start(struct netd *d, struct nd_error *err)
 	reconcile_load(d);
 	d->unread += guest_load(d, false);
 	takeover_load(d);
-	if (d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
+	r = listen_all(d, err);		/* first, since nothing has to be taken back; none is answered yet */
+	if (r == 0 && d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
 		r = drift_new(d, &d->drift, err);
 	if (r == 0)
 		r = reconcile_start(d, err);
 	if (r == 0)
-		guest_adopt_all(d);	/* before the first client asks */
-	return r < 0 ? r : listen_all(d, err);
+		guest_adopt_all(d);
+	return r;
 }
 
 void daemon_reload(struct netd *d)

@@ -173,15 +173,20 @@ static void fill_config(struct start *s)
 	c->rng_slot = def->n_rngs ? def->rngs[0].info.at.slot : 0;
 }
 
+static bool replace(char **string, const char *text)
+{
+	free(*string);
+	*string = strdup(text);
+	return *string;
+}
+
+/* A guest that restarts has another terminal than before. */
 static int set_terminal(struct dom_def *live, const char *tty, struct nd_error *err)
 {
 	if (!tty[0] || !live->n_serials || !live->n_consoles)
 		return 0;
-	live->serials[0].path = strdup(tty);
-	live->consoles[0].path = strdup(tty);
-	live->consoles[0].tty = strdup(tty);
-	return live->serials[0].path && live->consoles[0].path && live->consoles[0].tty
-	       ? 0 : nd_error_nomem(err);
+	return replace(&live->serials[0].path, tty) && replace(&live->consoles[0].path, tty) &&
+	       replace(&live->consoles[0].tty, tty) ? 0 : nd_error_nomem(err);
 }
 
 /* Worker. */

@@ -143,6 +143,7 @@ struct check {
 	size_t n_put_back;
 	struct nd_uuid *gone;		/* ports whose TAP is gone */
 	size_t n_gone;
+	struct check *next;		/* at the daemon's start */
 };
 
 static struct check *check_of(struct operation *op)
@@ -707,6 +708,13 @@ static int add_wanted(struct plan *wanted, const struct plan *plan)
 	return 0;
 }
 
+/* One that was never queued. */
+static void boot_check_drop(struct check *k)
+{
+	free(k->gone);
+	change_free(&k->change);
+}
+
 /* A running network's check, compiled already; NULL, logged, when that fails. */
 static struct check *boot_check(struct netd *d, struct network *net)
 {
@@ -723,31 +731,52 @@ static struct check *boot_check(struct netd *d, struct network *net)
 	if (check_ports(&k->change.op, &err) == 0 && check_compile(k, &err) == 0)
 		return k;
 	nd_log(LOG_ERR, net->name, "cannot be made as it should be: %s", err.text);
-	free(k->gone);
-	change_free(&k->change);
+	boot_check_drop(k);
 	return NULL;
 }
 
-/* Queues the checks of all networks that ran; what none of them wants is a leftover, unless
+/* Queues the checks of all networks that ran, once what none of them wants, a leftover, is gone; unless
  * some file could not be read or some network compiled: then nobody knows. */
 static int boot_checks(struct netd *d, struct nd_error *err)
 {
 	ND_AUTO(plan_free) struct plan *wanted = plan_new();
 	bool complete = wanted && !d->unread;
+	struct check *checks = NULL, **tail = &checks, *k;
 	struct network *net;
+	int r;
 
 	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
-		struct check *k = net->live ? boot_check(d, net) : NULL;
-
+		k = net->live ? boot_check(d, net) : NULL;
 		complete &= !net->live || (k && add_wanted(wanted, k->change.plan) == 0);
 		if (!k)
 			continue;
-		d->boot->refs++;
-		change_start(&k->change, net, boot_steps, ND_COUNT(boot_steps), check_end);
+		*tail = k;
+		tail = &k->next;
 	}
-	if (!complete)
-		return 0;
-	return datapath_sweep(d->datapath, d->boot->snapshot, wanted, log_leftover, NULL, err);
+	r = !complete ? 0 : datapath_sweep(d->datapath, d->boot->snapshot, wanted, log_leftover, NULL, err);
+	while ((k = checks)) {
+		checks = k->next;
+		if (r < 0) {
+			boot_check_drop(k);
+			continue;
+		}
+		d->boot->refs++;
+		change_start(&k->change, k->change.op.net, boot_steps, ND_COUNT(boot_steps), check_end);
+	}
+	return r;
+}
+
+/* The first look at the kernel, and what it leads to. */
+static int boot_look(struct netd *d, struct nd_error *err)
+{
+	int r = datapath_adopt_rules(d->datapath, err);
+
+	if (r < 0)
+		return r;
+	r = round_look(d->boot);
+	if (r < 0 && err)
+		*err = d->boot->err;
+	return r < 0 ? r : boot_checks(d, err);
 }
 
 int reconcile_start(struct netd *d, struct nd_error *err)
@@ -757,16 +786,11 @@ int reconcile_start(struct netd *d, struct nd_error *err)
 	d->boot = round_new(d);
 	if (!d->boot)
 		return nd_error_nomem(err);
-	r = datapath_adopt_rules(d->datapath, err);
-	if (r < 0)
+	r = boot_look(d, err);
+	if (r < 0) {
+		round_unref(nd_take_ptr(&d->boot));	/* nothing is to be started after it */
 		return r;
-	r = round_look(d->boot);
-	if (r < 0 && err)
-		*err = d->boot->err;
-	if (r == 0)
-		r = boot_checks(d, err);
-	if (r < 0)
-		return r;
+	}
 	if (d->boot->refs > 1)
 		nd_log(LOG_INFO, NULL, "networks that run already: %u", d->boot->refs - 1);
 	round_unref(d->boot);
