@@ -111,18 +111,14 @@ again()
 	rm -f "$log.again"
 }
 
-# The tests again under the sanitizers; times, memory and ratios are judged in the plain build only. Of those
-# with time limits the ones that drive every part of netd and its servers: floods, the fault walk and the
-# benchmarks would take a quarter of an hour more.
+# All tests and benchmarks again under the sanitizers, for what they find: times, memory and ratios are judged
+# in the plain build only, so that these run side by side and do everything less often.
 sanitized()
 {
-	stage "unit and namespace tests under the sanitizers"
-	export NETD_OTHER_BUILD=$PWD/build/check
-	tests build/asan "the sanitizer build" --no-suite alone --no-suite bench --timeout-multiplier 4 --num-processes 3
-	stage "tests with time limits under the sanitizers"
-	NETD_CYCLES=200 NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
-		tests build/asan "the tests with time limits, sanitizer build" --timeout-multiplier 4 --num-processes 1 \
-		restart dhcp_history drift_time cycles
+	stage "all tests and benchmarks under the sanitizers"
+	NETD_OTHER_BUILD=$PWD/build/check NETD_CYCLES=200 NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
+		NETD_BENCH_ROUNDS=1 NETD_BENCH_NETWORKS=10 \
+		tests build/asan "the sanitizer build" --timeout-multiplier 4 --num-processes 3
 }
 
 # The tests that need a whole kernel, in two boots of an emulated machine; what fails gets a second try there too.
@@ -176,8 +172,12 @@ if [ -z "$quick" ]; then
 	stage "fuzzing: a minute for each parser of a network's bytes, less for the others"
 	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&
 		step "fuzz build" build build/fuzz &&
-		step "fuzzing" tests/fuzz/run build/fuzz 60 $fuzz_minute &&
-		step "fuzzing of the others" tests/fuzz/run build/fuzz 15 $(fuzz_others)
+		for seconds in 60 15; do
+			[ $seconds = 60 ] && targets=$fuzz_minute || targets=$(fuzz_others)
+			step "fuzzing for $seconds s" tests/fuzz/run build/fuzz $seconds $targets >build/fuzz.log 2>&1 ||
+				remember "fuzzing" build/fuzz.log
+			cat build/fuzz.log
+		done
 
 	stage "benchmarks"
 	export NETD_BENCH_ROUNDS=${NETD_BENCH_ROUNDS:-6} NETD_BENCH_NETWORKS=${NETD_BENCH_NETWORKS:-100}

@@ -123,7 +123,7 @@ class Traffic(BenchCase):
         self.figure("net-start: last %d of %d, first %d" % (few, MANY, few), median(times[-few:]),
                     median(times[:few]), "ms", at_most=2, fail=5)
         # One client that sends call after call; a plug's time is from one answer to the next.
-        shell = netdtest.spawn("stdbuf", "-oL", netdtest.built("netd/ctl/netdctl"), "-c", self.netd.uri(),
+        shell = netdtest.spawn(netdtest.built("netd/ctl/netdctl"), "-c", self.netd.uri(),
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                bufsize=1)
         plugs = []

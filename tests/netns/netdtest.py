@@ -23,6 +23,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,16 @@ def sanitized():
     return any(o["name"] == "b_sanitize" and o["value"] not in ("none", []) for o in json.loads(shown.stdout))
 
 
+FINDING = re.compile(r"(ERROR|WARNING): \w+Sanitizer|: runtime error: ")
+
+
+def assert_no_finding(text):
+    """No sanitizer has found anything, by what a program of netd's printed."""
+    found = FINDING.search(text)
+    if found:
+        raise AssertionError("a sanitizer's finding:\n" + text[max(0, found.start() - 1000):][:8000])
+
+
 def sh(*argv, ns=None, check=True, timeout=60, input=None, env=None):
     """Runs a command (in namespace ns) and returns the CompletedProcess with text output."""
     argv = [str(a) for a in argv]
@@ -57,6 +68,7 @@ def sh(*argv, ns=None, check=True, timeout=60, input=None, env=None):
         argv = ["ip", "netns", "exec", ns] + argv
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=input,
                           env=dict(os.environ, **(env or {})), errors="replace")
+    assert_no_finding(done.stderr)
     if check and done.returncode != 0:
         raise AssertionError("%s: exit %d\n%s%s" % (" ".join(argv), done.returncode, done.stdout,
                                                     done.stderr))
@@ -220,8 +232,10 @@ class Daemon:
             raise AssertionError("netd ended with %d:\n%s" % (self.process.returncode, self.log()))
         try:
             with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
                 s.connect(self.socket)
-            return True
+                s.sendall(struct.pack(">7I", 28, 0x20008086, 1, 66, 0, 0, 0))	# what clients ask first
+                return len(s.recv(64)) > 0
         except OSError:
             return False
 
@@ -239,6 +253,10 @@ class Daemon:
 
     def stop(self):
         self.kill(signal.SIGTERM)
+
+    def end(self):
+        """Ends it, at once unless a sanitizer is to find what it leaked."""
+        self.kill(signal.SIGTERM if sanitized() else signal.SIGKILL)
 
     def restart(self, sig=signal.SIGTERM):
         self.kill(sig)
@@ -423,9 +441,9 @@ class TestCase(unittest.TestCase):
         return result
 
     def clean_up(self):
-        self.last_log = self.netd.log()
         if self.netd.process and self.netd.process.poll() is None:
-            self.netd.kill()
+            self.netd.end()
+        self.last_log = self.netd.log()
         for pid in self.netd.serve_pids():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -441,6 +459,7 @@ class TestCase(unittest.TestCase):
             with open("/proc/sys/net/" + path, "w") as f:
                 f.write("0")
         shutil.rmtree(self.netd.root, ignore_errors=True)
+        assert_no_finding(self.last_log)
 
     def assert_untouched(self):
         """The host is as it was when the test began."""

@@ -15,13 +15,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import netdtest
 from netdtest import sh, wait_for
 
 XML = netdtest.nat_xml("crash", "virbr7", 57, extra="<domain name='lab'/>")
 SHARDS = 4
-STEP = 4 if netdtest.sanitized() else 1	# under a sanitizer, where each takes seconds, every fourth effect
 SHARD = int(os.environ.get("NETD_CRASH_SHARD", "0"))
 ALL = bool(os.environ.get("NETD_CRASH_ALL"))
 
@@ -116,7 +116,7 @@ class Crash(netdtest.TestCase):
 
     @staticmethod
     def mine(numbers):
-        return [n for n in numbers if n % (SHARDS * STEP) == SHARD]
+        return [n for n in numbers if n % (SHARDS) == SHARD]
 
     def wipe(self):
         """Nothing of an earlier round is left but what a stopped netd may leave."""
@@ -135,7 +135,7 @@ class Crash(netdtest.TestCase):
                 # A note about a sysctl that nobody holds is harmless, and goes at the next start.
                 left += [os.path.join(folder, f) for f in files if f != ".saved"]
         self.assertEqual([], left, where)
-        self.netd.kill()
+        self.netd.end()
         self.netd_servers_end()
         self.wipe()
 
@@ -189,10 +189,12 @@ class Crash(netdtest.TestCase):
         wait_for("the guest's first answer", lambda: self.talker.ping("192.168.57.1"))
         self.ping = self.talker.spawn("ping", "-n", "-q", "-i", "0.01", "192.168.57.1",
                                       stdout=subprocess.PIPE, text=True)
+        self.ping_until = time.monotonic() + 0.3	# at least
 
     def heard_all(self, where):
         if not self.ping:
             return
+        time.sleep(max(0, self.ping_until - time.monotonic()))
         self.ping.send_signal(signal.SIGINT)
         out = self.ping.communicate(timeout=10)[0]
         self.ping = None
@@ -288,6 +290,8 @@ class Crash(netdtest.TestCase):
             self.settle()
             return True
         except (AssertionError, OSError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.netd.process.wait(5)	# its end may take a moment
             self.assertIsNotNone(self.netd.process.poll(), self.netd.log()[mark:])
             if self.netd.process.returncode != -signal.SIGKILL:
                 self.assertRegex(self.netd.log()[mark:], r"<3>netd: .{10}")

@@ -44,6 +44,9 @@ class Hostile(servetest.ServeTestCase):
 
     def judge(self, kind, seen):
         """netd adds at most 10 ms to what the echo beside it takes, and loses hardly anything."""
+        if netdtest.sanitized():
+            self.assertLess(seen["lost"], seen["asked"], kind)
+            return
         self.assertLessEqual(seen["lost"], seen["echo_lost"] + 2 + seen["asked"] // 50, kind)
         self.assertLessEqual(seen["p50_us"], seen["echo_p90_us"] + 10000, kind)
         self.assertLessEqual(seen["p90_us"], seen["echo_p99_us"] + 10000, kind)
@@ -86,7 +89,8 @@ class Hostile(servetest.ServeTestCase):
         for kind in ("local", "names", "any", "loops", "garbage", "forged", "tcp"):
             self.flooded(guest, [attacker], kind)
         print("memory: %d KiB more" % (self.memory_kib() - before))
-        self.assertLess(self.memory_kib() - before, 8192)
+        if not netdtest.sanitized():
+            self.assertLess(self.memory_kib() - before, 8192)
         self.assertEqual(self.server_pids(), pids)
         print({k: v for k, v in self.harness.stats(self.uuid).items() if v and k.startswith("dns")})
 

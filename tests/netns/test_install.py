@@ -4,9 +4,11 @@
 import configparser
 import json
 import os
+import queue
 import re
 import socket
 import subprocess
+import threading
 import time
 
 import netdtest
@@ -51,10 +53,16 @@ class Install(netdtest.TestCase):
         """Starts netd as systemd does for netd.service; gives the socket that it notifies."""
         service = self.unit("netd.service")["Service"]
         self.assertEqual(service["Type"], "notify")
-        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        told.bind("/run/notify")
-        told.settimeout(20)
-        self.addCleanup(told.close)
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind("/run/notify")
+        self.addCleanup(notify.close)
+        told = queue.Queue()
+
+        def listen():		# all the while, as systemd does: a full socket blocks who notifies
+            while message := notify.recv(4096).decode():
+                for word in message.splitlines():
+                    told.put(word)
+        threading.Thread(target=listen, daemon=True).start()
         (self.path, rw), (self.path_ro, ro) = self.listener("netd.socket"), self.listener("netd-ro.socket")
         self.netd.socket = self.path
         bounding = "-all" + "".join(",+" + c[4:].lower() for c in service["CapabilityBoundingSet"].split())
@@ -71,7 +79,7 @@ class Install(netdtest.TestCase):
     def until(self, told, word):
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            if word in told.recv(4096).decode().splitlines():
+            if told.get(timeout=20) == word:
                 return
         self.fail("netd did not notify %s" % word)
 

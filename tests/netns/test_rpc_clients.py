@@ -14,7 +14,7 @@ import rpcwire
 from netdtest import wait_for
 from rpcwire import Wire, call
 
-LIMIT_MS = 50
+LIMIT_MS = 500 if netdtest.sanitized() else 50
 
 
 class Clients(netdtest.TestCase):
@@ -79,14 +79,16 @@ class Clients(netdtest.TestCase):
 
     def test_clients_that_never_read(self):
         calls = b"".join(call(rpcwire.LIST_ALL_NETWORKS, rpcwire.LIST, i) for i in range(100))
-        wires = [self.wire(timeout=0.01) for _ in range(100)]
+        wires = [self.wire() for _ in range(100)]
         before = rpcwire.memory_kib(self.netd.process.pid)
         for w in wires:
+            w.socket.settimeout(0.01)
             with contextlib.suppress(TimeoutError):
                 for _ in range(100):
                     w.send(calls)
         self.assert_answered()
-        self.assertLess(rpcwire.memory_kib(self.netd.process.pid) - before, 100 * 1024)
+        if not netdtest.sanitized():
+            self.assertLess(rpcwire.memory_kib(self.netd.process.pid) - before, 100 * 1024)
 
     def test_garbage_of_all_sorts(self):
         rng = random.Random(2026)
@@ -139,7 +141,8 @@ class Clients(netdtest.TestCase):
             w.ask(rpcwire.LIST_ALL_NETWORKS, rpcwire.LIST)
         per_connection = (rpcwire.memory_kib(pid) - before) / 1000
         print("idle connection: %.1f KiB" % per_connection, file=sys.stderr)
-        self.assertLess(per_connection, 64)
+        if not netdtest.sanitized():
+            self.assertLess(per_connection, 64)
 
     def test_a_client_that_goes_in_the_middle_of_a_call(self):
         for i in range(20):
@@ -187,7 +190,8 @@ class Clients(netdtest.TestCase):
                 left -= len(w.socket.recv(left))
         pipelined = n / (time.monotonic() - start)
         print("one client, a hundred at a time: %.0f a second" % pipelined, file=sys.stderr)
-        self.assertGreater(pipelined, 10000)
+        if not netdtest.sanitized():
+            self.assertGreater(pipelined, 10000)
 
 
 netdtest.main()

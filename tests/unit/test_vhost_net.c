@@ -224,8 +224,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("vhost-net");
-	TCase *t = tcase_create("vhost-net");
+	Suite *s;
+	TCase *t;
 	SRunner *runner;
 	int failed;
 
@@ -233,6 +233,8 @@ int main(void)
 		printf("skipped: no /dev/vhost-net here (%s)\n", strerror(errno));
 		return 77;
 	}
+	s = suite_create("vhost-net");
+	t = tcase_create("vhost-net");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, kernel_moves_frames_and_interrupts_by_itself);
