@@ -6,7 +6,7 @@
 
 #include "netd/base/array.h"
 #include "netd/base/auto.h"
-#include "netd/ctl/domain.h"
+#include "netd/ctl/domain_doc.h"
 
 struct completing {
 	struct ctl *ctl;
@@ -88,18 +88,48 @@ static void propose_domains(struct completing *c, unsigned flags)
 	xdr_free(CALL_XDR(lv_list_all_domains_ret), &list);
 }
 
-/* The network is the command's first word that is no option. */
-static void propose_ports(struct completing *c, char *const *words, size_t n)
+/* The command's first word that is no option: the network or guest that the next word is about. */
+static const char *subject(char *const *words, size_t n)
 {
-	struct nd_error ignored = { 0 };
-	ND_AUTO(net_fini) lv_net net = { 0 };
-	lv_network_list_all_ports_ret list;
 	size_t i = 1;
 
 	while (i < n && words[i][0] == '-')
 		i++;
-	if (i == n || !have_daemon(c->ctl) ||
-	    net_find_by_name(c->ctl, words[i], &net, &ignored) < 0 ||
+	return i < n ? words[i] : NULL;
+}
+
+static void propose_interfaces(struct completing *c, const char *guest)
+{
+	lv_name_args ask = { .name = (char *)guest };	/* only read */
+	struct nd_error ignored = { 0 };
+	ND_AUTO(xmlFreeDoc) xmlDoc *doc = NULL;
+	lv_dom_ret ret = { 0 };
+
+	if (!guest || !have_daemon(c->ctl) ||
+	    call_lv(c->ctl, LV_PROC_DOMAIN_LOOKUP_BY_NAME, CALL_XDR(lv_name_args), &ask,
+		    CALL_XDR(lv_dom_ret), &ret, &ignored) < 0)
+		return;
+	(void)domain_doc_get(c->ctl, &ret.dom, 0, &doc, &ignored);
+	dom_fini(&ret.dom);
+	for (xmlNode *nic = NULL; doc && (nic = domain_doc_device(doc, "interface", nic));) {
+		ND_AUTO(free) char *device = device_value(nic, "target", "dev");
+		ND_AUTO(free) char *mac = device_value(nic, "mac", "address");
+
+		if (device)
+			propose(c, device);
+		if (mac)
+			propose(c, mac);
+	}
+}
+
+static void propose_ports(struct completing *c, const char *network)
+{
+	struct nd_error ignored = { 0 };
+	ND_AUTO(net_fini) lv_net net = { 0 };
+	lv_network_list_all_ports_ret list;
+
+	if (!network || !have_daemon(c->ctl) ||
+	    net_find_by_name(c->ctl, network, &net, &ignored) < 0 ||
 	    call_list_ports(c->ctl, &net, &list, &ignored) < 0)
 		return;
 	for (u_int p = 0; p < list.ports.ports_len; p++)
@@ -114,6 +144,12 @@ static void propose_values(struct completing *c, enum arg_values values, char *c
 	static const char *const commands[] = {
 		"add", "add-first", "add-last", "delete", "modify", NULL,
 	};
+	static const char *const domain_events[] = {
+		"lifecycle", "reboot", "device-removed", "device-added", "metadata-change", NULL,
+	};
+	static const char *const types[] = { "network", "bridge", "direct", NULL };
+	static const char *const links[] = { "up", "down", NULL };
+	static const char *const sources[] = { "lease", "agent", "arp", NULL };
 	static const char *const sections[] = {
 		"bridge", "domain", "ip", "ip-dhcp-host", "ip-dhcp-range", "forward",
 		"forward-interface", "forward-pf", "portgroup", "dns-host", "dns-txt", "dns-srv",
@@ -126,7 +162,7 @@ static void propose_values(struct completing *c, enum arg_values values, char *c
 	case VALUES_INACTIVE:	propose_networks(c, LIST_INACTIVE, false); break;
 	case VALUES_PERSISTENT:	propose_networks(c, LIST_PERSISTENT, false); break;
 	case VALUES_UUID:	propose_networks(c, 0, true); break;
-	case VALUES_PORT:	propose_ports(c, words, n); break;
+	case VALUES_PORT:	propose_ports(c, subject(words, n)); break;
 	case VALUES_EVENT:	propose_list(c, events); break;
 	case VALUES_UPDATE_COMMAND:	propose_list(c, commands); break;
 	case VALUES_UPDATE_SECTION:	propose_list(c, sections); break;
@@ -135,6 +171,11 @@ static void propose_values(struct completing *c, enum arg_values values, char *c
 	case VALUES_DOMAIN_ACTIVE:	propose_domains(c, DOM_LIST_ACTIVE); break;
 	case VALUES_DOMAIN_INACTIVE:	propose_domains(c, DOM_LIST_INACTIVE); break;
 	case VALUES_DOMAIN_PERSISTENT:	propose_domains(c, DOM_LIST_PERSISTENT); break;
+	case VALUES_DOMAIN_EVENT:	propose_list(c, domain_events); break;
+	case VALUES_INTERFACE:	propose_interfaces(c, subject(words, n)); break;
+	case VALUES_INTERFACE_TYPE:	propose_list(c, types); break;
+	case VALUES_LINK_STATE:	propose_list(c, links); break;
+	case VALUES_ADDRESS_SOURCE:	propose_list(c, sources); break;
 	case VALUES_NONE: case VALUES_FILE: case VALUES_MAC: break;
 	}
 }

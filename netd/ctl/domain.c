@@ -90,6 +90,27 @@ int dom_xml(struct ctl *ctl, const lv_dom *dom, unsigned flags, char **out, stru
 	return r;
 }
 
+int dom_device(struct ctl *ctl, int32_t proc, const lv_dom *dom, const char *xml, unsigned flags,
+	       struct nd_error *err)
+{
+	lv_dom_xml_flags_args args = { .dom = *dom, .xml = (char *)xml, .flags = flags };
+
+	return call_lv(ctl, proc, CALL_XDR(lv_dom_xml_flags_args), &args, NULL, NULL, err);
+}
+
+int dom_watch(struct ctl *ctl, int event_id, const void *dom, int *id_out, struct nd_error *err)
+{
+	lv_domain_event_register_any_args args = { .event_id = event_id, .dom = (lv_dom *)dom };
+	lv_int_ret ret = { 0 };
+	int r = call_lv(ctl, LV_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
+			CALL_XDR(lv_domain_event_register_any_args), &args, CALL_XDR(lv_int_ret), &ret,
+			err);
+
+	if (r == 0)
+		*id_out = ret.value;
+	return r;
+}
+
 int dom_state(struct ctl *ctl, const lv_dom *dom, int *state_out, int *reason_out,
 	      struct nd_error *err)
 {

@@ -26,6 +26,10 @@ int dom_call_string(struct ctl *ctl, int32_t proc, const lv_dom *dom, char **out
 enum { DOM_XML_INACTIVE = 2 };
 int dom_xml(struct ctl *ctl, const lv_dom *dom, unsigned flags, char **out, struct nd_error *err);
 
+/* A call with a device's document: attach, detach or update, with flags (AFFECT_*). */
+int dom_device(struct ctl *ctl, int32_t proc, const lv_dom *dom, const char *xml, unsigned flags,
+	       struct nd_error *err);
+
 /* VIR_DOMAIN_* states */
 enum { DOM_STATE_RUNNING = 1, DOM_STATE_SHUT_OFF = 5 };
 int dom_state(struct ctl *ctl, const lv_dom *dom, int *state_out, int *reason_out,
@@ -33,6 +37,10 @@ int dom_state(struct ctl *ctl, const lv_dom *dom, int *state_out, int *reason_ou
 /* As virsh says them. */
 const char *dom_state_name(int state);
 const char *dom_reason_name(int state, int reason);
+
+/* Registers for an event (VIR_DOMAIN_EVENT_ID_*) of a guest, const lv_dom *, or with NULL of all. */
+int dom_watch(struct ctl *ctl, int event_id, const void *dom, int *id_out, struct nd_error *err);
+enum { DOM_EVENT_LIFECYCLE = 0 };
 
 /* VIR_DOMAIN_START_* */
 enum { DOM_START_PAUSED = 1, DOM_START_VALIDATE = 16 };

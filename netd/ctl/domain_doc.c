@@ -65,7 +65,8 @@ char *device_text(const xmlNode *device)
 	xmlBuffer *buffer = xmlBufferCreate();
 	char *text = NULL;
 
-	if (buffer && xmlNodeDump(buffer, device->doc, (xmlNode *)device, 0, 0) >= 0)
+	/* indented as where it stands, the third level */
+	if (buffer && xmlNodeDump(buffer, device->doc, (xmlNode *)device, 2, 1) >= 0)
 		text = strdup((const char *)xmlBufferContent(buffer));
 	xmlBufferFree(buffer);
 	return text;

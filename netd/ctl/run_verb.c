@@ -262,21 +262,16 @@ static int attend(struct run *r, struct nd_error *err)
 /* Its events are heard from before it runs. */
 static int run_attended(struct run *r, struct nd_error *err)
 {
-	lv_domain_event_register_any_args ask = { .dom = &r->dom };
-	lv_int_ret ret = { 0 };
 	lv_callback_args over;
 	struct nd_error ignored = { 0 };
 	int result;
 
 	rpc_client_set_events(r->ctl->client, on_event, r);
-	if (call_lv(r->ctl, LV_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY,
-		    CALL_XDR(lv_domain_event_register_any_args), &ask, CALL_XDR(lv_int_ret), &ret,
-		    err) < 0) {
+	if (dom_watch(r->ctl, DOM_EVENT_LIFECYCLE, &r->dom, &over.callback_id, err) < 0) {
 		(void)end_guest(r);
 		return -1;
 	}
 	result = attend(r, err);
-	over.callback_id = ret.value;
 	if (rpc_client_is_alive(r->ctl->client))
 		/* The registration also ends with the connection. */
 		(void)call_lv(r->ctl, LV_PROC_CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,

@@ -17,4 +17,6 @@ extern const struct verb_group datapath_verbs;
 extern const struct verb_group domain_verbs;
 extern const struct verb_group domain_show_verbs;
 extern const struct verb_group run_verbs;
+extern const struct verb_group nic_verbs;
+extern const struct verb_group device_verbs;
 extern const struct verb_group shell_verbs;

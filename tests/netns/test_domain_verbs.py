@@ -108,6 +108,207 @@ class Show(Verbs):
         self.assertNotIn("bogus", self.virsh("dumpxml", "web").stdout)
 
 
+class Interfaces(Verbs):
+    """A guest's NICs and how they come and go, in virsh's words."""
+
+    NEW = "52:54:00:00:00:09"
+
+    def setUp(self):
+        super().setUp()
+        self.netd.define(nat_xml())
+        self.define()
+        self.virsh("define", "FILE", xml=self.xml(name="another", uuid=UUID.replace("6f", "7f"), devices=""))
+        self.virsh("start", "web")
+        self.nic = self.file("nic.xml", (NIC % self.NEW).encode())
+
+    def test_what_there_is(self):
+        guest = self.guest("virbr0", mac=MAC)	# the lease is the MAC's
+        address = guest.udhcpc()["ip"]
+        for words in (["domiflist", "web"], ["domiflist", "web", "--inactive"], ["domiflist", "another"],
+                      ["domiflist", "nobody"], ["domifaddr", "web"], ["domifaddr", "web", "--full"],
+                      ["domifaddr", "web", "--interface", "vnet0"], ["domifaddr", "web", "--interface", "vnet7"],
+                      ["domifaddr", "web", "--source", "lease"], ["domifaddr", "web", "--source", "arp"],
+                      ["domifaddr", "web", "--source", "bogus"], ["domifaddr", "another"],
+                      ["domifstat", "web", "vnet7"], ["domifstat", "another", "vnet0"], ["domifstat", "nobody", "x"],
+                      ["domif-getlink", "web", "vnet0"], ["domif-getlink", "web", MAC],
+                      ["domif-getlink", "web", "vnet7"], ["domif-getlink", "web", self.NEW],
+                      ["domif-getlink", "web", MAC, "--config"], ["domif-getlink", "web", "vnet0", "--config"],
+                      ["domif-getlink", "another", "vnet0"]):
+            with self.subTest(words=words):
+                self.alike(*words)
+        self.assertIn(address, self.ctl("domifaddr", "web").stdout)
+        names = lambda text: [line.split()[:2] for line in text.splitlines()]
+        for device in ("vnet0", MAC):	# the numbers grow meanwhile
+            self.assertEqual(names(self.ctl("domifstat", "web", device).stdout),
+                             names(self.netd.virsh("domifstat", "web", device).stdout))
+        self.assertEqual(self.json("domiflist", "web"), [{"interface": "vnet0", "type": "network", "source": "default",
+                                                          "model": "virtio", "mac": MAC}])
+        self.assertEqual(self.json("domifaddr", "web"), [{"interface": "vnet0", "mac": MAC, "addresses": [
+            {"protocol": "ipv4", "address": address, "prefix": 24}]}])
+        self.assertEqual(self.json("domif-getlink", "web", "vnet0"), {"interface": "vnet0", "state": "up"})
+        self.assertGreaterEqual(self.json("domifstat", "web", "vnet0")["tx_errs"], 0)
+
+    def test_links(self):
+        printed = ["domif-setlink", "web", "vnet0", "down", "--print-xml"]
+        self.assertEqual(re.sub(r"\s+<", "<", self.ctl(*printed).stdout),	# virsh's new element stands in no line
+                         re.sub(r"\s+<", "<", self.netd.virsh(*printed).stdout))
+        for words in (["web", "vnet0", "sideways"], ["web", "vnet0", "down"],
+                      ["web", MAC, "up", "--print-xml"], ["web", MAC, "up"], ["web", MAC, "down", "--config"],
+                      ["web", "vnet7", "down"], ["web", self.NEW, "down"], ["another", "vnet0", "down"],
+                      ["nobody", "vnet0", "down"]):
+            with self.subTest(words=words):
+                self.alike("domif-setlink", *words)
+        self.ctl("domif-setlink", "web", "vnet0", "down")
+        self.assertIn("<link state='down'/>", self.virsh("dumpxml", "web").stdout)
+
+    def test_attach_and_detach_an_interface(self):
+        attach = ["attach-interface", "web", "network", "default", "--mac", self.NEW]
+        detach = ["detach-interface", "web", "network", "--mac", self.NEW]
+        for affect in ([], ["--live"], ["--config"], ["--live", "--config"], ["--persistent"], ["--current"]):
+            with self.subTest(affect=affect):
+                self.alike(*attach, *affect, undo=detach + affect)
+                self.assertEqual("--config" in affect or "--persistent" in affect,
+                                 self.NEW in self.virsh("dumpxml", "--inactive", "web").stdout)
+                self.assertEqual(affect != ["--config"], self.NEW in self.virsh("dumpxml", "web").stdout)
+                self.alike(*detach, *affect, undo=attach + affect)
+                self.assertNotIn(self.NEW, self.virsh("dumpxml", "web").stdout)
+                self.assertNotIn(self.NEW, self.virsh("dumpxml", "--inactive", "web").stdout)
+        self.assertEqual(self.taps(), ["vnet0"])
+        for words in (["web", "bridge"], ["another", "network"], ["web", "network", "--mac", self.NEW],
+                      ["web", "network", "--print-xml"], ["web", "network", "--config", "--print-xml"],
+                      ["web", "network", "--persistent", "--current"], ["nobody", "network"]):
+            with self.subTest(words=words):
+                self.alike("detach-interface", *words)
+        self.ctl(*attach)
+        self.alike("detach-interface", "web", "network")	# which of them?
+        self.alike(*detach, "--persistent")		# its definition has none
+        self.assertIn(self.NEW, self.virsh("dumpxml", "web").stdout)
+
+    def test_attach_interface_writes_the_same_document(self):
+        for words in (["network", "default"], ["direct", "eth0"], ["ethernet", "eth0"], ["bogus", "x"],
+                      ["bridge", "br7", "--mac", self.NEW, "--target", "t7", "--model", "virtio", "--alias", "ua-x",
+                       "--script", "/x", "--inbound", "100", "--outbound", "1,2,3"],
+                      ["network", "default", "--source-mode", "bridge"],
+                      *(["network", "default", "--inbound", rate] for rate in
+                        ("1,2,3,4", ",,,5", "1,,3", "1,", "1,2,3,4,5", "1,2x", "1;2", "-1", "99999999999", "x", "0")),
+                      *(["network", "default", "--outbound", rate] for rate in ("1,2,3,4", "0,2", ",2", "1,2"))):
+            with self.subTest(words=words):
+                self.alike("attach-interface", "web", *words, "--print-xml")
+        self.assertIn("<source dev='eth0' mode='vepa'/>", self.ctl(
+            "attach-interface", "web", "direct", "eth0", "--source-mode", "vepa", "--print-xml").stdout)
+        self.assertIn("network='a&apos;b&lt;'", self.ctl(
+            "attach-interface", "web", "network", "a'b<", "--print-xml").stdout.replace("&#39;", "&apos;"))
+        for words in (["web", "network", "nowhere"], ["another", "network", "default"],
+                      ["another", "network", "default", "--live"], ["nobody", "network", "default"],
+                      *(["web", "network", "default", "--current", other] for other in
+                        ("--live", "--config", "--persistent"))):
+            with self.subTest(words=words):
+                self.alike("attach-interface", *words)
+
+    def test_devices_from_files(self):
+        down = self.file("down.xml", (NIC % self.NEW).replace("</interface>", "<link state='down'/></interface>").encode())
+        for affect in ([], ["--live"], ["--config"], ["--persistent"]):
+            with self.subTest(affect=affect):
+                self.alike("attach-device", "web", self.nic, *affect, undo=["detach-device", "web", self.nic, *affect])
+                self.alike("update-device", "web", down, *affect)
+                self.assertIn("<link state='down'/>", self.virsh("dumpxml", "web", *(["--inactive"] if "--config" in affect
+                                                                                    else [])).stdout)
+                self.alike("update-device", "web", self.nic, "--force", *affect)
+                self.alike("detach-device", "web", self.nic, *affect, undo=["attach-device", "web", self.nic, *affect])
+        for words in (["detach-device", "web", self.nic], ["update-device", "web", self.nic],
+                      ["attach-device", "web", "/nowhere"], ["attach-device", "another", self.nic],
+                      ["attach-device", "another", self.nic, "--live", "--current"], ["detach-device", "nobody", self.nic],
+                      ["attach-device", "web", self.kernel]):
+            with self.subTest(words=words):
+                self.alike(*words)
+
+    def test_tuning_takes_what_virsh_takes(self):
+        for words in (["--inbound", "99999999999"], ["--inbound", "0,1"], ["--outbound", "0,1"],
+                      ["--outbound", "1,1,1,1"], ["--inbound", "x"], ["--live", "--current"], [],
+                      ["--inbound", "1000,2000,512"], [], ["--inbound", "0"], ["--outbound", "0"], [],
+                      ["--config", "--outbound", "100"], ["--config"]):
+            with self.subTest(words=words):
+                self.alike("domiftune", "web", "vnet0" if "--config" not in words else MAC, *words)
+        self.alike("domiftune", "nobody", "vnet0")
+        self.alike("domiftune", "web", "vnet7")
+
+    def test_the_next_word_is_proposed(self):
+        def propose(*words):
+            return self.ctl("complete", "--", *words).stdout.split()
+        self.assertEqual(propose("console", ""), ["web"])
+        self.assertEqual(propose("start", ""), ["another"])
+        self.assertEqual(propose("dominfo", "a"), ["another"])
+        self.assertEqual(propose("domifstat", "web", ""), ["vnet0", MAC])
+        self.assertEqual(propose("domif-setlink", "web", "vnet0", ""), ["up", "down"])
+        self.assertEqual(propose("run", "--network", ""), ["default"])
+        self.assertEqual(propose("attach-interface", "web", "n"), ["network"])
+
+
+class Events(Verbs):
+    def clients(self, *words):
+        return [spawn(*client, "-c", self.netd.uri(), "event", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                      text=True) for client in (["virsh"], [NETDCTL])]
+
+    def registered(self, *clients):
+        """They have connected, and have had the time to register."""
+        wait_for("the clients", lambda: all(sh("ss", "-xp").stdout.count("pid=%d," % c.pid) for c in clients))
+        time.sleep(0.3)
+
+    def test_all_that_happens_in_a_guest_s_life(self):
+        self.netd.define(nat_xml())
+        clients = self.clients("--all", "--loop", "--timestamp")
+        self.registered(*clients)
+        self.define(more="<title>one</title>")
+        self.define(more="<title>two</title>")
+        for words in ("start", "suspend", "resume", "reset"):
+            self.ctl(words, "web")
+        nic = self.file("nic.xml", (NIC % "52:54:00:00:00:09").encode())
+        self.ctl("attach-device", "web", nic)
+        self.ctl("detach-device", "web", nic)
+        wait_for("the device's end", lambda: self.taps() == ["vnet0"])
+        for words in ("shutdown", "start", "destroy", "undefine"):
+            self.ctl(words, "web")
+            if words == "shutdown":
+                self.await_state("shut off (shutdown)")
+        time.sleep(0.3)
+        said = []
+        for client in clients:
+            client.send_signal(signal.SIGINT)
+            text = client.communicate(timeout=20)[0]
+            self.assertEqual(client.returncode, 0)
+            said.append(re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+0000: ", "", text))
+        self.assertEqual(said[1], said[0])
+        for wanted in ("event 'lifecycle' for domain 'web': Defined Updated\n", "event 'reboot' for domain 'web'\n",
+                       "event 'device-added' for domain 'web': net1\n", "event 'device-removed' for domain 'web': net1\n",
+                       "Stopped Destroyed\n", "Undefined Removed\n", "event loop interrupted\nevents received: "):
+            self.assertIn(wanted, said[1])
+
+    def test_one_event_of_one_guest(self):
+        for name, uuid in (("web", UUID), ("two", UUID.replace("6f", "7f"))):
+            self.define(name=name, uuid=uuid, devices="")
+        clients = self.clients("--event", "lifecycle", "--domain", "two", "--timeout", "20")
+        as_json = spawn(NETDCTL, "-c", self.netd.uri(), "event", "--event", "lifecycle", "--loop", "--timeout", "2",
+                        "--json", stdout=subprocess.PIPE, text=True)
+        self.registered(*clients, as_json)
+        self.ctl("start", "web")
+        self.ctl("start", "two")
+        virsh, own = (c.communicate(timeout=20)[0] for c in clients)
+        self.assertEqual(own, virsh)
+        self.assertIn("events received: 1", own)
+        told = [json.loads(line) for line in as_json.communicate(timeout=20)[0].splitlines()]
+        self.assertIn({"event": "lifecycle", "domain": "web", "uuid": UUID, "what": "Started", "detail": "Booted"}, told)
+
+    def test_what_is_asked_for(self):
+        for words in ([], ["--event", "bogus"], ["--event", "lifecycle", "--timeout", "1"], ["--all", "--timeout", "0"],
+                      ["--all", "--timeout", "1", "--domain", "nobody"], ["--all", "--event", "lifecycle"],
+                      ["--list", "--all"], ["--list", "--event", "lifecycle"]):
+            with self.subTest(words=words):
+                self.alike("event", *words)
+        known = self.json("event", "--list")
+        self.assertEqual(known, self.ctl("event", "--list").stdout.split())
+        self.assertLess(set(known), set(self.netd.virsh("event", "--list").stdout.split()))
+
+
 class Console(Verbs):
     """At a terminal, of both clients."""
 

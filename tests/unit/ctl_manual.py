@@ -82,6 +82,9 @@ class Bash(unittest.TestCase):
         self.assertEqual(bash_propose("net-event", "--event", "l"), ["lifecycle"])
         self.assertEqual(bash_propose("net-list", "--u"), ["--uuid"])
         self.assertEqual(bash_propose("--qui"), ["--quiet"])
+        self.assertEqual(bash_propose("--esc"), ["--escape"])
+        self.assertEqual(bash_propose("-e", "^x", "domif-s"), ["domif-setlink"])
+        self.assertEqual(bash_propose("event", "--event", "dev"), ["device-removed", "device-added"])
 
 
 unittest.main()
