@@ -121,6 +121,9 @@ sanitized()
 		tests build/asan "the sanitizer build" --timeout-multiplier 4 --num-processes 3
 }
 
+# What several threads of one process do: the daemon's worker, the lease store, the remover of links.
+threads="lifecycle domains drift crash dhcp_store serve_guests serve_life lease_store"
+
 # The tests that need a whole kernel, in two boots of an emulated machine; what fails gets a second try there too.
 lab()
 {
@@ -162,6 +165,11 @@ if [ -z "$quick" ]; then
 	configure build/asan -Dwerror=true -Dfaults=true -Db_sanitize=address,undefined -Db_lundef=false &&
 		step "sanitizer build" build build/asan &&
 		sanitized
+
+	stage "build with ThreadSanitizer, and what has threads under it"
+	configure build/tsan -Dwerror=true -Dfaults=true -Db_sanitize=thread -Db_lundef=false &&
+		step "thread sanitizer build" build build/tsan &&
+		tests build/tsan "the thread sanitizer build" --timeout-multiplier 4 --num-processes 3 $threads
 
 	stage "the lab: what needs Debian's whole kernel"
 	lab

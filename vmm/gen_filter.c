@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netd/base/sanitize.h"
+
 #define INT_MASK 0xffffffffu
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -141,7 +143,7 @@ static void allow_io(scmp_filter_ctx ctx)
 /* Never in a build for production. */
 static void allow_sanitizers(scmp_filter_ctx ctx)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if ND_SANITIZED
 	allow(ctx, (int[]){ SCMP_SYS(sigaltstack), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64) }, 3);
 #else
 	(void)ctx;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "netd/base/auto.h"
+#include "netd/base/sanitize.h"
 #include "vmm/filter.h"
 
 /* Newer than the headers of the oldest system that netd builds on. */
@@ -27,8 +28,8 @@
 
 #define MIB (1024ull * 1024)
 
-/* AddressSanitizer maps terabytes for itself, and its leak check is a debugger. */
-#if defined(__SANITIZE_ADDRESS__)
+/* A sanitizer maps terabytes for itself, and the leak check is a debugger. */
+#if ND_SANITIZED
 #define ADDRESS_SPACE(ram) RLIM_INFINITY
 #define DATA_BYTES RLIM_INFINITY
 const char *__asan_default_options(void);

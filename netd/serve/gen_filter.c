@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netd/base/sanitize.h"
 #include "netd/serve/fds.h"
 
 #define INT_MASK 0xffffffffu
@@ -158,7 +159,7 @@ static void allow_threads(scmp_filter_ctx ctx)
 /* Never in a build for production. */
 static void allow_sanitizers(scmp_filter_ctx ctx)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if ND_SANITIZED
 	allow(ctx, SCMP_SYS(sigaltstack));
 	allow(ctx, SCMP_SYS(sched_getaffinity));
 #else

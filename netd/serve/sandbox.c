@@ -18,6 +18,7 @@
 
 #include "filter.h"
 #include "netd/base/auto.h"
+#include "netd/base/sanitize.h"
 #include "netd/serve/fds.h"
 
 /* Newer than the headers of the oldest system that netd builds on. */
@@ -30,9 +31,9 @@
 
 #define MIB (1024ul * 1024)
 
-/* AddressSanitizer maps terabytes for itself, and its leak check is a debugger: both cannot be in
+/* A sanitizer maps terabytes for itself, and the leak check is a debugger: both cannot be in
  * here. Leaks are looked for where the engines are tested. */
-#if defined(__SANITIZE_ADDRESS__)
+#if ND_SANITIZED
 #define ADDRESS_SPACE_BYTES RLIM_INFINITY
 #define DATA_BYTES RLIM_INFINITY
 const char *__asan_default_options(void);
