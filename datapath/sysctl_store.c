@@ -14,7 +14,8 @@
 
 struct sysctl_entry *sysctl_entry_new(const char *path)
 {
-	struct sysctl_entry *e = calloc(1, sizeof(*e));
+	size_t len = strlen(path);
+	struct sysctl_entry *e = len < sizeof(e->path) ? calloc(1, sizeof(*e)) : NULL;
 
 	if (!e)
 		return NULL;
@@ -23,7 +24,7 @@ struct sysctl_entry *sysctl_entry_new(const char *path)
 		free(e);
 		return NULL;
 	}
-	snprintf(e->path, sizeof(e->path), "%s", path);
+	memcpy(e->path, path, len + 1);
 	return e;
 }
 

@@ -19,6 +19,7 @@ struct sysctl_entry {
 	struct nd_hash *holders;	/* owner -> itself (malloc) */
 };
 
+/* NULL: no memory, or a path that is too long for one of ours. */
 struct sysctl_entry *sysctl_entry_new(const char *path);
 void sysctl_entry_free(struct sysctl_entry *e);		/* NULL is fine */
 ND_DEFINE_AUTO(struct sysctl_entry *, sysctl_entry_free)

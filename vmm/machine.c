@@ -172,7 +172,7 @@ static void wish_note(struct machine *m, enum vmm_event_kind wish, const char *t
 		return;
 	m->wished = true;
 	m->wish = wish;
-	snprintf(m->wish_text, sizeof(m->wish_text), "%s", text);
+	snprintf(m->wish_text, sizeof(m->wish_text), "%.*s", (int)sizeof(m->wish_text) - 1, text);
 	if (loop_post(m->setup.loop, wish_grant, m) < 0)
 		abort();		/* a guest that hangs for ever would be worse */
 }

@@ -81,7 +81,7 @@ int update_dns_txt(const struct update *u, union entry *e)
 	if (update_adds(u) && i != NOT_FOUND)
 		return nd_error_set(u->err, INVALID, "there is already a DNS TXT record with name "
 				    "'%.300s' in network %.200s", e->dns_txt.name, u->def->name);
-	return add_or_delete(u, &l, e, i, more, "DNS TXT record", NULL);
+	return add_or_delete(u, &l, e, i, more, "DNS TXT record", "of that name");
 }
 
 static bool agrees_if_given(const char *item, const char *given)
