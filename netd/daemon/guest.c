@@ -78,6 +78,7 @@ struct guest *guests_add(struct netd *d, const char *name, const struct nd_uuid 
 	g->netd = d;
 	g->uuid = *uuid;
 	g->state = GUEST_SHUT_OFF;
+	g->terminal_fd = -1;
 	g->name = strdup(name);
 	g->line = (struct op_line){ .name = g->name, .idle = on_idle };
 	if (g->name && nd_hash_set(d->guests.by_uuid, g->uuid.bytes, sizeof(g->uuid.bytes), g) == 0) {

@@ -47,6 +47,9 @@ struct guest {
 	bool rebooting;			/* starts again when it is off */
 	bool ending;			/* its end is queued */
 	bool booted;			/* START was sent; before that it waits, paused */
+	/* Its process's end of its terminal, held open so that what it said last can still be read
+	 * when it is dead; -1: it has none, or runs since before netd did. */
+	int terminal_fd;
 	struct guest_console *console;	/* the one client at its console, or NULL */
 };
 

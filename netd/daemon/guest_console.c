@@ -14,6 +14,7 @@
 /* What a client may have typed that the guest has not read. */
 #define TYPED_MAX 65536u
 #define READ_MAX 16384u
+#define DRAIN_READS 32
 
 struct guest_console {
 	struct guest *guest;
@@ -104,12 +105,26 @@ static void on_closed(void *arg)
 
 static const struct rpc_stream_hooks hooks = { on_data, on_ready, on_closed };
 
+/* What a dead guest has left in its terminal, which holds some pages at most. */
+static void drain(struct guest_console *c)
+{
+	uint8_t bytes[READ_MAX];
+	ssize_t n;
+
+	for (int i = 0; i < DRAIN_READS && (n = read(c->fd, bytes, sizeof(bytes))) > 0; i++)
+		rpc_stream_send(c->stream, bytes, (size_t)n);
+}
+
 void guest_console_end(struct guest *g)
 {
-	if (!g->console)
-		return;
-	rpc_stream_end(g->console->stream);
-	console_free(g->console);
+	if (g->console) {
+		drain(g->console);
+		rpc_stream_end(g->console->stream);
+		console_free(g->console);
+	}
+	if (g->terminal_fd >= 0)
+		close(g->terminal_fd);
+	g->terminal_fd = -1;
 }
 
 static int open_terminal(struct guest *g, const char *device, int *fd_out, struct nd_error *err)

@@ -17,6 +17,7 @@
 struct start {
 	struct guest_change c;		/* first; c.live is being made */
 	struct vmm_config config;
+	int terminal_fd;		/* the guest's, -1: none */
 	struct guest_vmm *vmm;
 	struct guest_plug plug;
 	struct guest_unplug_walk walk;
@@ -377,6 +378,7 @@ static int start_run(struct operation *op, struct nd_error *err)
 	struct start *s = start_of(op);
 	int r;
 
+	s->terminal_fd = nd_take_fd(&s->config.console_fd);
 	vmm_config_fini(&s->config);	/* the process has them: a TAP's end shows when it is gone */
 	if (s->paused)
 		return OP_DONE;
@@ -407,6 +409,7 @@ static int start_commit(struct operation *op, struct nd_error *err)
 				    "the guest's process ended as soon as it ran");
 	g->live = nd_take_ptr(&s->c.live);
 	g->vmm = nd_take_ptr(&s->vmm);
+	g->terminal_fd = nd_take_fd(&s->terminal_fd);
 	guest_vmm_set_hooks(g->vmm, &guest_run_hooks);
 	g->rebooting = g->ending = false;
 	g->booted = !s->paused;
@@ -444,6 +447,8 @@ static void start_end(struct operation *op)
 	bool ok = op->result == 0, paused = s->paused, again = s->again;
 
 	vmm_config_fini(&s->config);
+	if (s->terminal_fd >= 0)
+		close(s->terminal_fd);
 	guest_vmm_free(s->vmm);
 	if (ok)
 		nd_log(LOG_INFO, g->name, "guest started%s, process %d", paused ? " (paused)" : "",
@@ -469,6 +474,7 @@ static int begin(struct guest *g, struct dom_def *live_taken, bool paused, bool 
 	if (!s)
 		return -ENOMEM;
 	vmm_config_init(&s->config);
+	s->terminal_fd = -1;
 	s->c.live = nd_take_ptr(&live);
 	s->paused = paused;
 	s->again = again;

@@ -4,7 +4,6 @@
 
 The process behind is fake_vmm: see guesttest.py.
 """
-import contextlib
 import os
 import re
 import signal
@@ -317,6 +316,12 @@ class Console(Guests):
             got += piece
         return got
 
+    def rest(self, stream):
+        got = b""
+        while piece := stream.recv(1024):
+            got += piece
+        return got
+
     def test_what_is_typed_reaches_the_guest_and_its_answer_comes_back(self):
         stream = self.open()
         stream.send(b"hello\r")
@@ -336,10 +341,7 @@ class Console(Guests):
     def test_a_guest_that_ends_ends_its_console(self):
         stream = self.open()
         stream.send(b"off\r")
-        while True:
-            with contextlib.suppress(self.libvirt.libvirtError):
-                if not stream.recv(1024):
-                    break
+        self.assertTrue(self.rest(stream).endswith(b"OFF\r"))	# its last words too
         stream.finish()
         self.await_state("shut off (shutdown)")
         with self.assertRaisesRegex(self.libvirt.libvirtError, "domain is not running"):
