@@ -387,6 +387,21 @@ class Console(Verbs):
         self.assertEqual(t.end()[1], 0)
         self.assertEqual(self.state(), "running (unpaused)")
 
+    def test_from_the_shell_and_back(self):
+        self.virsh("start", "web")
+        shell = Terminal(NETDCTL, "-c", self.netd.uri(), env={"HOME": self.netd.root})
+        shell.expect("netdctl # ")
+        shell.type("console we\t\n")
+        shell.expect("Escape character is ^] (Ctrl + ])")
+        shell.type("hello\r")
+        shell.expect("HELLO")
+        shell.type("\x1d")
+        shell.expect("netdctl # ")
+        shell.type("domstate web\n")
+        shell.expect("running")
+        shell.type("quit\n")
+        self.assertEqual(shell.end()[1], 0)
+
     def test_a_terminal_is_as_before_when_the_daemon_dies(self):
         self.virsh("start", "web")
         t = Terminal("sh", "-c", '"$@"; stty -a | grep -o "[-]*icanon"', "sh", NETDCTL, "-c", self.netd.uri(),

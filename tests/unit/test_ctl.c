@@ -128,6 +128,30 @@ START_TEST(options_may_stand_anywhere)
 }
 END_TEST
 
+START_TEST(an_option_that_may_come_again_keeps_its_values_in_order)
+{
+	struct word_list list;
+	int64_t memory;
+	char text[256];
+	struct verb_args *args = parse_line(
+		"run --kernel k --network a --disk d --network b -m 64 --network=c", &list, text,
+		sizeof(text));
+
+	ck_assert_str_eq(text, "");
+	ck_assert_str_eq(arg_nth(args, "network", 0), "a");
+	ck_assert_str_eq(arg_nth(args, "network", 1), "b");
+	ck_assert_str_eq(arg_nth(args, "network", 2), "c");
+	ck_assert_ptr_null(arg_nth(args, "network", 3));
+	ck_assert_str_eq(arg_nth(args, "disk", 0), "d");
+	ck_assert_ptr_null(arg_nth(args, "disk", 1));
+	ck_assert(arg_number(args, "memory", &memory));
+	ck_assert_int_eq(memory, 64);
+	verb_args_free(args);
+	words_free(&list);
+	expect_refused("run --kernel k --name a --name b", "option --name already seen");
+}
+END_TEST
+
 START_TEST(two_dashes_end_the_options)
 {
 	struct word_list list;
@@ -430,6 +454,7 @@ int main(void)
 		a_quote_without_an_end_is_an_error,
 		wrong_arguments_are_refused_in_virshs_words,
 		options_may_stand_anywhere,
+		an_option_that_may_come_again_keeps_its_values_in_order,
 		two_dashes_end_the_options,
 		a_command_takes_everything_behind_exec,
 		words_of_a_text_may_have_options_between_them,
