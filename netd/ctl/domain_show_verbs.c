@@ -82,6 +82,8 @@ struct info {
 	lv_domain_get_info_ret numbers;
 	int persistent, autostart, saved;
 	lv_node_get_security_model_ret security;
+	lv_domain_get_security_label_ret label;		/* of the process of one that runs */
+	lv_domain_get_messages_ret messages;		/* what the daemon thinks of it */
 };
 
 static int ask_int(struct ctl *ctl, int32_t proc, const lv_dom *dom)
@@ -104,6 +106,7 @@ static int ask_saved(struct ctl *ctl, const lv_dom *dom)
 
 static int info_get(struct ctl *ctl, const lv_dom *dom, struct info *out, struct nd_error *err)
 {
+	lv_dom_flags_args with_flags = { .dom = *dom };
 	lv_dom_args args = { .dom = *dom };
 	struct nd_error ignored = { 0 };
 
@@ -117,6 +120,11 @@ static int info_get(struct ctl *ctl, const lv_dom *dom, struct info *out, struct
 	out->saved = ask_saved(ctl, dom);
 	(void)call_lv(ctl, LV_PROC_NODE_GET_SECURITY_MODEL, NULL, NULL,
 		      CALL_XDR(lv_node_get_security_model_ret), &out->security, &ignored);
+	if (dom->id >= 0)
+		(void)call_lv(ctl, LV_PROC_DOMAIN_GET_SECURITY_LABEL, CALL_XDR(lv_dom_args), &args,
+			      CALL_XDR(lv_domain_get_security_label_ret), &out->label, &ignored);
+	(void)call_lv(ctl, LV_PROC_DOMAIN_GET_MESSAGES, CALL_XDR(lv_dom_flags_args), &with_flags,
+		      CALL_XDR(lv_domain_get_messages_ret), &out->messages, &ignored);
 	return 0;
 }
 
@@ -124,6 +132,8 @@ static void info_fini(struct info *info)
 {
 	free(info->os_type);
 	xdr_free(CALL_XDR(lv_node_get_security_model_ret), &info->security);
+	xdr_free(CALL_XDR(lv_domain_get_security_label_ret), &info->label);
+	xdr_free(CALL_XDR(lv_domain_get_messages_ret), &info->messages);
 }
 
 static inline void nd_auto_info_fini(struct info *info)
@@ -162,6 +172,11 @@ static void info_print(const lv_dom *dom, const struct info *info)
 		printf("%-15s %.*s\n%-15s %.*s\n", "Security model:",
 		       (int)info->security.model.model_len, info->security.model.model_val,
 		       "Security DOI:", (int)info->security.doi.doi_len, info->security.doi.doi_val);
+	if (info->label.label.label_len > 1)
+		printf("%-15s %.*s (%s)\n", "Security label:", (int)info->label.label.label_len,
+		       info->label.label.label_val, info->label.enforcing ? "enforcing" : "permissive");
+	for (u_int i = 0; i < info->messages.msgs.msgs_len; i++)
+		printf("%-15s %s\n", i ? "" : "Messages:", info->messages.msgs.msgs_val[i]);
 }
 
 static json_t *json_flag(int value)
