@@ -230,6 +230,8 @@ static const struct arg_row *next_positional(const struct verb *v, char *const *
 	for (size_t i = 0; i < v->n_rows; i++) {
 		const struct arg_row *r = &v->rows[i];
 
+		if (r->kind == ARG_WORDS && r->values != VALUES_NONE)
+			return r;
 		if ((r->kind != ARG_REQUIRED && r->kind != ARG_OPTIONAL) || is_used(r, words, n))
 			continue;
 		if (filled-- == 0)

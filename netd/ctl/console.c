@@ -94,7 +94,7 @@ static int turn(struct console *c, struct nd_error *err)
 		{ .fd = rpc_client_fd(c->ctl->client),
 		  .events = (short)(POLLIN | (c->n_typed ? POLLOUT : 0)) },
 	};
-	int r = poll(fds, 2, IDLE_MS);
+	int r = ctl_poll(fds, 2, IDLE_MS);
 
 	if (r < 0)
 		return errno == EINTR ? 0 : nd_error_sys(err, errno, "cannot wait for the console");

@@ -19,11 +19,12 @@ static void on_signal(int sig)
 }
 
 /* Those that end a command which waits: the user, the system, the terminal that goes away. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
 static void on_signals(struct sigaction sa)
 {
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	for (size_t i = 0; i < ND_COUNT(signals); i++)
+		sigaction(signals[i], &sa, NULL);
 }
 
 void ctl_interrupt_begin(void)
@@ -35,6 +36,23 @@ void ctl_interrupt_begin(void)
 void ctl_interrupt_end(void)
 {
 	on_signals((struct sigaction){ .sa_handler = SIG_DFL });
+}
+
+int ctl_poll(struct pollfd *fds, size_t n, int timeout_ms)
+{
+	struct timespec timeout = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+	sigset_t blocked, before;
+	int r, code;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ND_COUNT(signals); i++)
+		sigaddset(&blocked, signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	r = ctl_interrupted ? -1 : ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, &before);
+	code = ctl_interrupted ? EINTR : errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = code;
+	return r;
 }
 
 void ctl_say(const struct ctl *ctl, const char *fmt, ...)

@@ -2,6 +2,7 @@
 /* ctl.h -- one run of netdctl: its options, its connection, how it speaks to the user */
 #pragma once
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 
@@ -49,3 +50,5 @@ extern volatile sig_atomic_t ctl_interrupted;
 /* From now on these signals set ctl_interrupted and interrupt waiting; end puts them back. */
 void ctl_interrupt_begin(void);
 void ctl_interrupt_end(void);
+/* poll(), which those signals interrupt (EINTR) also when they come right before it. */
+int ctl_poll(struct pollfd *fds, size_t n, int timeout_ms);

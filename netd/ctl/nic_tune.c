@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netd/ctl/nic_tune.h"
 
-#include "netd/base/array.h"
 #include "netd/base/auto.h"
 #include "netd/ctl/document.h"
 #include "netd/ctl/domain.h"
+#include "netd/ctl/param.h"
 #include "netd/ctl/rate.h"
 
 /* What is set: the average always, of the rest what was given. Field names are borrowed. */
@@ -57,19 +57,17 @@ static int tune_set(struct ctl *ctl, const struct tune *t, const lv_dom *dom, co
 	       ? ctl_error("Unable to set interface parameters") : 0;
 }
 
-/* They are all unsigned, whoever the daemon is; another type would be a number that means something else. */
 static int tune_print(const struct verb_args *args, const lv_domain_get_interface_parameters_ret *ret)
 {
 	json_t *doc = json_object();
 
 	for (u_int i = 0; i < ret->params.params_len; i++) {
 		const lv_param *p = &ret->params.params_val[i];
+		ND_AUTO(free) char *value = param_text(p);
 
-		if (p->value.type != LV_PARAM_UINT)
-			continue;
-		json_object_set_new(doc, p->field, json_integer(p->value.lv_param_value_u.ui));
-		if (!arg_json(args))
-			printf("%-15s: %u\n", p->field, p->value.lv_param_value_u.ui);
+		json_object_set_new(doc, p->field, param_json(p));
+		if (!arg_json(args) && value)
+			printf("%-15s: %s\n", p->field, value);
 	}
 	if (arg_json(args))
 		return ctl_print_json(doc);

@@ -19,4 +19,5 @@ extern const struct verb_group domain_show_verbs;
 extern const struct verb_group run_verbs;
 extern const struct verb_group nic_verbs;
 extern const struct verb_group device_verbs;
+extern const struct verb_group stats_verbs;
 extern const struct verb_group shell_verbs;

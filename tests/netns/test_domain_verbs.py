@@ -62,6 +62,20 @@ class Show(Verbs):
         self.assertEqual((info["name"], info["uuid"], info["id"], info["state"], info["memory_kib"], info["persistent"],
                           info["autostart"]), ("web", UUID, 1, "running", 65536, True, False))
 
+    def test_numbers(self):
+        self.netd.define(nat_xml())
+        self.define(devices=NIC % MAC)
+        self.virsh("start", "web")
+
+        def said(client, *words):
+            out, err, status = self.told(client, *words)
+            return re.sub(r"(?m)^(  [\w.-]*(time|user|system|bytes|pkts|rss)\w*)=\d+", r"\1=N", out), err, status
+        for words in ([], ["web"], ["another", "web"], ["--state"], ["--interface", "web"], ["--vcpu", "--balloon"],
+                      ["--cpu-total"], ["--block"], ["nobody"], ["--list-inactive"], ["--list-running", "--state"],
+                      ["--state", "--enforce"]):
+            with self.subTest(words=words):
+                self.assertEqual(said(self.ctl, "domstats", *words), said(self.netd.virsh, "domstats", *words))
+
     def test_lists(self):
         self.virsh("start", "web")
         self.virsh("create", "FILE", xml=self.xml(name="above", uuid=UUID.replace("6f", "8f"), devices=""))
@@ -241,6 +255,8 @@ class Interfaces(Verbs):
         self.assertEqual(propose("domifstat", "web", ""), ["vnet0", MAC])
         self.assertEqual(propose("domif-setlink", "web", "vnet0", ""), ["up", "down"])
         self.assertEqual(propose("run", "--network", ""), ["default"])
+        self.assertEqual(propose("domstats", "web", "a"), ["another"])
+        self.assertEqual(propose("domstats", "--list-o"), ["--list-other"])
         self.assertEqual(propose("attach-interface", "web", "n"), ["network"])
 
 
