@@ -22,8 +22,8 @@ int dom_call(struct ctl *ctl, int32_t proc, const lv_dom *dom, struct nd_error *
 int dom_call_int(struct ctl *ctl, int32_t proc, const lv_dom *dom, int *out, struct nd_error *err);
 int dom_call_string(struct ctl *ctl, int32_t proc, const lv_dom *dom, char **out,
 		    struct nd_error *err);
-/* flags: DOM_XML_INACTIVE or 0. */
-enum { DOM_XML_INACTIVE = 2 };
+/* VIR_DOMAIN_XML_* */
+enum { DOM_XML_SECURE = 1, DOM_XML_INACTIVE = 2, DOM_XML_UPDATE_CPU = 4, DOM_XML_MIGRATABLE = 8 };
 int dom_xml(struct ctl *ctl, const lv_dom *dom, unsigned flags, char **out, struct nd_error *err);
 
 /* A call with a device's document: attach, detach or update, with flags (AFFECT_*). */
@@ -43,7 +43,7 @@ int dom_watch(struct ctl *ctl, int event_id, const void *dom, int *id_out, struc
 enum { DOM_EVENT_LIFECYCLE = 0 };
 
 /* VIR_DOMAIN_START_* */
-enum { DOM_START_PAUSED = 1, DOM_START_VALIDATE = 16 };
+enum { DOM_START_PAUSED = 1, DOM_START_BYPASS_CACHE = 4, DOM_START_FORCE_BOOT = 8, DOM_START_VALIDATE = 16 };
 
 /* Guests that pass the filter (0: all): those that run by number, then the others by name. */
 enum {

@@ -217,11 +217,15 @@ static int run_dominfo(struct ctl *ctl, const struct verb_args *args, struct nd_
 
 static int run_dumpxml(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
+	unsigned flags = (arg_flag(args, "inactive") ? DOM_XML_INACTIVE : 0) |
+			 (arg_flag(args, "security-info") ? DOM_XML_SECURE : 0) |
+			 (arg_flag(args, "update-cpu") ? DOM_XML_UPDATE_CPU : 0) |
+			 (arg_flag(args, "migratable") ? DOM_XML_MIGRATABLE : 0);
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
 	ND_AUTO(free) char *xml = NULL;
 
 	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_ANY, &dom, err) < 0 ||
-	    dom_xml(ctl, &dom, arg_flag(args, "inactive") ? DOM_XML_INACTIVE : 0, &xml, err) < 0)
+	    dom_xml(ctl, &dom, flags, &xml, err) < 0)
 		return -1;
 	return document_print(args, xml);
 }
@@ -326,6 +330,9 @@ static const struct arg_row domstate_rows[] = {
 };
 static const struct arg_row dumpxml_rows[] = {
 	ARG_DOMAIN(VALUES_DOMAIN), { "inactive", ARG_FLAG, "the definition, not what runs" },
+	{ "security-info", ARG_FLAG, "include security sensitive information" },
+	{ "update-cpu", ARG_FLAG, "update guest CPU according to host CPU" },
+	{ "migratable", ARG_FLAG, "provide XML suitable for migrations" },
 	ARG_XPATH, ARG_JSON,
 };
 static const struct arg_row edit_rows[] = {

@@ -210,7 +210,10 @@ static int run_create(struct ctl *ctl, const struct verb_args *args, struct nd_e
 
 static int run_start(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)
 {
-	lv_dom_flags_args ask = { .flags = start_flags(args) };
+	lv_dom_flags_args ask = {
+		.flags = start_flags(args) | (arg_flag(args, "bypass-cache") ? DOM_START_BYPASS_CACHE : 0) |
+			 (arg_flag(args, "force-boot") ? DOM_START_FORCE_BOOT : 0),
+	};
 	ND_AUTO(dom_fini) lv_dom dom = { 0 };
 	lv_dom_ret ret = { 0 };
 	int r;
@@ -247,10 +250,12 @@ static int run_console(struct ctl *ctl, const struct verb_args *args, struct nd_
 
 /* ---- the rest of its life ---- */
 
+/* A call without flags, one with them, or both: then the first where no flag is asked for. */
 struct change {
-	int32_t proc;
+	int32_t proc, proc_flags;
 	const char *infinitive, *past;
-	bool flags;			/* the call takes flags */
+	/* The flags of the options; 0, or -1 after the failure was printed. */
+	int (*flags)(const struct verb_args *args, unsigned *out);
 };
 
 static int change(struct ctl *ctl, const struct verb_args *args, const struct change *how,
@@ -260,14 +265,59 @@ static int change(struct ctl *ctl, const struct verb_args *args, const struct ch
 	lv_dom_flags_args with_flags = { 0 };
 	int r;
 
-	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_ANY, &dom, err) < 0)
+	if (dom_find(ctl, arg_string(args, "domain"), DOM_BY_ANY, &dom, err) < 0 ||
+	    (how->flags && how->flags(args, &with_flags.flags) < 0))
 		return -1;
 	with_flags.dom = dom;
-	r = how->flags ? call_lv(ctl, how->proc, CALL_XDR(lv_dom_flags_args), &with_flags, NULL, NULL, err)
-		       : dom_call(ctl, how->proc, &dom, err);
+	r = !how->proc || with_flags.flags
+	    ? call_lv(ctl, how->proc_flags, CALL_XDR(lv_dom_flags_args), &with_flags, NULL, NULL, err)
+	    : dom_call(ctl, how->proc, &dom, err);
 	if (r < 0)
 		return ctl_error("Failed to %s domain '%s'", how->infinitive, dom.name);
 	ctl_say(ctl, "Domain '%s' %s\n", dom.name, how->past);
+	return 0;
+}
+
+/* --mode WORD[,WORD...]: bits of VIR_DOMAIN_SHUTDOWN_* and VIR_DOMAIN_REBOOT_*, in this order. */
+static int mode_flags(const struct verb_args *args, const char *expected, unsigned *out)
+{
+	static const char *const modes[] = { "acpi", "agent", "initctl", "signal", "paravirt" };
+	const char *at = arg_string(args, "mode");
+
+	while (at) {
+		size_t len = strcspn(at, ","), i = 0;
+
+		while (i < ND_COUNT(modes) && (strlen(modes[i]) != len || memcmp(modes[i], at, len) != 0))
+			i++;
+		if (i == ND_COUNT(modes))
+			return ctl_error("Unknown mode %.*s value, expecting %s", (int)len, at, expected);
+		*out |= 1u << i;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return 0;
+}
+
+static int shutdown_flags(const struct verb_args *args, unsigned *out)
+{
+	return mode_flags(args, "'acpi', 'agent', 'initctl', 'signal', or 'paravirt'", out);
+}
+
+static int reboot_flags(const struct verb_args *args, unsigned *out)
+{
+	return mode_flags(args, "'acpi', 'agent', 'initctl', 'signal' or 'paravirt'", out);
+}
+
+static int undefine_flags(const struct verb_args *args, unsigned *out)
+{
+	/* VIR_DOMAIN_UNDEFINE_*, from the lowest bit on */
+	static const char *const options[] = { "managed-save", "snapshots-metadata", "nvram", "keep-nvram",
+					       "checkpoints-metadata" };
+
+	if (arg_flag(args, "nvram") && arg_flag(args, "keep-nvram"))
+		return ctl_error("Options --nvram and --keep-nvram are mutually exclusive");
+	for (size_t i = 0; i < ND_COUNT(options); i++)
+		if (arg_flag(args, options[i]))
+			*out |= 1u << i;
 	return 0;
 }
 
@@ -279,13 +329,15 @@ static int change(struct ctl *ctl, const struct verb_args *args, const struct ch
 		return change(ctl, args, &how, err); \
 	}
 
-CHANGE(destroy, LV_PROC_DOMAIN_DESTROY, "destroy", "destroyed")
-CHANGE(shutdown, LV_PROC_DOMAIN_SHUTDOWN, "shutdown", "is being shutdown")
-CHANGE(reboot, LV_PROC_DOMAIN_REBOOT, "reboot", "is being rebooted", true)
-CHANGE(reset, LV_PROC_DOMAIN_RESET, "reset", "was reset", true)
-CHANGE(suspend, LV_PROC_DOMAIN_SUSPEND, "suspend", "suspended")
-CHANGE(resume, LV_PROC_DOMAIN_RESUME, "resume", "resumed")
-CHANGE(undefine, LV_PROC_DOMAIN_UNDEFINE, "undefine", "has been undefined")
+CHANGE(destroy, LV_PROC_DOMAIN_DESTROY, 0, "destroy", "destroyed")
+CHANGE(shutdown, LV_PROC_DOMAIN_SHUTDOWN, LV_PROC_DOMAIN_SHUTDOWN_FLAGS, "shutdown", "is being shutdown",
+       shutdown_flags)
+CHANGE(reboot, 0, LV_PROC_DOMAIN_REBOOT, "reboot", "is being rebooted", reboot_flags)
+CHANGE(reset, 0, LV_PROC_DOMAIN_RESET, "reset", "was reset")
+CHANGE(suspend, LV_PROC_DOMAIN_SUSPEND, 0, "suspend", "suspended")
+CHANGE(resume, LV_PROC_DOMAIN_RESUME, 0, "resume", "resumed")
+CHANGE(undefine, LV_PROC_DOMAIN_UNDEFINE, LV_PROC_DOMAIN_UNDEFINE_FLAGS, "undefine", "has been undefined",
+       undefine_flags)
 
 static const struct arg_row list_rows[] = {
 	{ "inactive", ARG_FLAG, "list inactive guests" },
@@ -317,7 +369,11 @@ static const struct arg_row create_rows[] = {
 	ARG_START,
 	{ "validate", ARG_FLAG, "validate the XML against the schema" },
 };
-static const struct arg_row start_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_INACTIVE), ARG_START };
+static const struct arg_row start_rows[] = {
+	ARG_DOMAIN(VALUES_DOMAIN_INACTIVE), ARG_START,
+	{ "bypass-cache", ARG_FLAG, "avoid file system cache when loading" },
+	{ "force-boot", ARG_FLAG, "force fresh boot by discarding any managed save" },
+};
 static const struct arg_row console_rows[] = {
 	ARG_DOMAIN(VALUES_DOMAIN_ACTIVE),
 	{ "devname", ARG_NAMED, "character device name" },
@@ -325,7 +381,18 @@ static const struct arg_row console_rows[] = {
 	{ "safe", ARG_FLAG, "only connect if safe console handling is supported" },
 };
 static const struct arg_row active_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_ACTIVE) };
-static const struct arg_row persistent_rows[] = { ARG_DOMAIN(VALUES_DOMAIN_PERSISTENT) };
+static const struct arg_row power_rows[] = {
+	ARG_DOMAIN(VALUES_DOMAIN_ACTIVE),
+	{ "mode", ARG_NAMED, "how the guest is told: acpi|agent|initctl|signal|paravirt" },
+};
+static const struct arg_row undefine_rows[] = {
+	ARG_DOMAIN(VALUES_DOMAIN_PERSISTENT),
+	{ "managed-save", ARG_FLAG, "remove guest's managed state file" },
+	{ "snapshots-metadata", ARG_FLAG, "remove all snapshot metadata" },
+	{ "checkpoints-metadata", ARG_FLAG, "remove all checkpoint metadata" },
+	{ "nvram", ARG_FLAG, "remove nvram file" },
+	{ "keep-nvram", ARG_FLAG, "keep nvram file" },
+};
 static const struct arg_row autostart_rows[] = {
 	ARG_DOMAIN(VALUES_DOMAIN_PERSISTENT), { "disable", ARG_FLAG, "disable autostarting" },
 };
@@ -343,13 +410,14 @@ static const struct verb verbs[] = {
 	  VERB_ROWS(define_rows) },
 	LIFE(destroy, "end a guest at once"),
 	{ "list", "list guests", NULL, run_list, VERB_ROWS(list_rows) },
-	LIFE(reboot, "press a guest's power button, and start it again"),
+	{ "reboot", "press a guest's power button, and start it again", NULL, run_reboot,
+	  VERB_ROWS(power_rows) },
 	LIFE(reset, "reset a guest"),
 	LIFE(resume, "let a suspended guest run on"),
-	LIFE(shutdown, "press a guest's power button"),
+	{ "shutdown", "press a guest's power button", NULL, run_shutdown, VERB_ROWS(power_rows) },
 	{ "start", "start a guest", NULL, run_start, VERB_ROWS(start_rows) },
 	LIFE(suspend, "stop a guest where it is"),
-	{ "undefine", "undefine a guest", NULL, run_undefine, VERB_ROWS(persistent_rows) },
+	{ "undefine", "undefine a guest", NULL, run_undefine, VERB_ROWS(undefine_rows) },
 };
 
 const struct verb_group domain_verbs = VERB_GROUP("Guests", "domain", verbs);

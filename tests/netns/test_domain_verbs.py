@@ -30,7 +30,7 @@ class Verbs(Guests):
         """Both clients say the same, and end the same way; `undo` (a virsh command) comes between them."""
         virsh = self.told(self.netd.virsh, *words)
         if undo:
-            self.netd.virsh(*undo)
+            wait_for(undo, lambda: self.netd.virsh(*undo, check=False).returncode == 0)	# a shutdown takes its time
         self.assertEqual(self.told(self.ctl, *words), virsh)
         return virsh
 
@@ -49,7 +49,8 @@ class Show(Verbs):
         self.virsh("start", "web")
         for guest in ("web", "another", "1", UUID, "nobody"):
             for words in (["dominfo"], ["domstate"], ["domstate", "--reason"], ["domid"], ["domname"], ["domuuid"],
-                          ["dumpxml"], ["dumpxml", "--inactive"], ["domblklist"], ["domblklist", "--details"],
+                          ["dumpxml"], ["dumpxml", "--inactive"],
+                          ["dumpxml", "--update-cpu", "--security-info"], ["dumpxml", "--migratable"], ["domblklist"], ["domblklist", "--details"],
                           ["domblklist", "--inactive"]):
                 with self.subTest(guest=guest, words=words):
                     self.alike(*words, guest)
@@ -95,6 +96,7 @@ class Show(Verbs):
     def test_life(self):
         transient = self.file("t.xml", self.xml(name="passing", uuid=UUID.replace("6f", "8f"), devices="").encode())
         bad = self.file("bad.xml", b"<domain/>")
+        another = self.file("a.xml", self.xml(name="another", uuid=UUID.replace("6f", "7f"), devices="").encode())
         for words, undo in (
                 (["start", "web"], ["destroy", "web"]), (["start", "web"], None), (["suspend", "web"], ["resume", "web"]),
                 (["suspend", "web"], None), (["resume", "web"], ["suspend", "web"]), (["reset", "web"], None),
@@ -102,6 +104,14 @@ class Show(Verbs):
                 (["create", transient], ["destroy", "passing"]), (["create", transient, "--validate"], None),
                 (["create", bad], None), (["define", bad], None), (["define", "/nowhere"], None),
                 (["destroy", "passing"], ["create", transient]), (["autostart", "web"], None), (["autostart", "web", "--disable"], None),
+                (["shutdown", "web", "--mode", "bogus"], None), (["shutdown", "web", "--mode", "acpi,agent"], None),
+                (["start", "another", "--force-boot"], ["destroy", "another"]), (["destroy", "another"], ["start", "another"]),
+                (["start", "another", "--bypass-cache"], ["destroy", "another"]),
+                (["shutdown", "another", "--mode", "acpi"], ["start", "another"]),
+                (["reboot", "nobody", "--mode", "acpi"], None),
+                (["reboot", "web", "--mode", "acpi,"], None), (["reboot", "web", "--mode", "signal"], None),
+                (["undefine", "web", "--nvram", "--keep-nvram"], None),
+                (["undefine", "another", "--nvram", "--managed-save"], ["define", another]),
                 (["autostart", "nobody"], None), (["undefine", "nobody"], None), (["reboot", "another"], None)):
             with self.subTest(words=words):
                 self.alike(*words, undo=undo)
