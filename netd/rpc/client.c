@@ -241,11 +241,17 @@ static int wait_readable(struct rpc_client *c, int64_t deadline_ms, struct nd_er
 	}
 }
 
-/* The same, and handles what has come. */
+static int closed(struct nd_error *err)
+{
+	return nd_error_set(err, ND_ERR_INTERNAL, "client socket is closed");
+}
+
+/* The same, and handles what has come. What broke the connection may still be in the buffer, and
+ * is not looked at again. */
 static int take_some(struct rpc_client *c, struct waiting *w, int64_t deadline_ms,
 		     struct nd_error *err)
 {
-	int r = wait_readable(c, deadline_ms, err);
+	int r = c->broken ? closed(err) : wait_readable(c, deadline_ms, err);
 
 	if (r <= 0)
 		return r;
@@ -350,7 +356,7 @@ static int call(struct rpc_client *c, struct rpc_request *rq, int64_t deadline_m
 	int r;
 
 	if (c->broken)
-		return nd_error_set(err, ND_ERR_INTERNAL, "client socket is closed");
+		return closed(err);
 	r = rpc_message_encode(&c->encode, &w.call, 0, rq->args_xdr, rq->args);
 	if (r == -EMSGSIZE)
 		return nd_error_set(err, ND_ERR_INVALID_ARG,
@@ -415,6 +421,8 @@ static int stream_packet(struct rpc_client *c, enum lv_message_status status, co
 {
 	struct rpc_header h = c->stream.call;
 
+	if (c->broken)
+		return closed(err);
 	h.version = LV_VERSION;
 	h.type = LV_STREAM;
 	h.status = status;
