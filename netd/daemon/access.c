@@ -12,6 +12,7 @@
 #include "netd/base/str.h"
 #include "netd/daemon/calls.h"
 #include "netd/daemon/file.h"
+#include "netd/daemon/guest.h"
 #include "netd/daemon/polkit.h"
 
 #define ACTIONS_MAX 2		/* of a call */
@@ -35,8 +36,25 @@ static const char *const object_names[] = {
 	[CONNECT] = "connect", [NETWORK] = "network", [PORT] = "network-port", [DOMAIN] = "domain",
 };
 
-/* How the arguments say which network the call is about. BY_NET: they begin with an lv_net. */
-enum naming { UNNAMED, BY_NAME, BY_UUID, BY_NET };
+/* How the arguments say which network or guest the call is about. BY_NET: they begin with an lv_net;
+ * BY_DOM: with an lv_dom. */
+enum naming { UNNAMED, BY_NAME, BY_UUID, BY_ID, BY_NET, BY_DOM };
+
+/* The definition is changed too, unless only the guest that runs was meant. */
+static bool changes_definition(const void *args)
+{
+	enum { LIVE = 1, CONFIG = 2 };	/* VIR_DOMAIN_AFFECT_ */
+	unsigned flags = ((const lv_dom_xml_flags_args *)args)->flags;
+
+	return flags & CONFIG || !(flags & LIVE);
+}
+
+static bool shows_secrets(const void *args)
+{
+	enum { SECURE = 1, MIGRATABLE = 8 };	/* VIR_DOMAIN_XML_ */
+
+	return ((const lv_dom_flags_args *)args)->flags & (SECURE | MIGRATABLE);
+}
 
 /* By libvirt's access rules for its own calls; netd's follow what they do. */
 static const struct rule {
@@ -44,6 +62,7 @@ static const struct rule {
 	enum object object;
 	const char *permission, *more;	/* more: another of the same object, or NULL */
 	enum naming naming;
+	bool (*more_if)(const void *args);	/* NULL: more is asked each time */
 } rules[] = {
 	{ "virConnectGetType", CONNECT, "getattr", NULL, UNNAMED },
 	{ "virConnectGetVersion", CONNECT, "getattr", NULL, UNNAMED },
@@ -84,6 +103,56 @@ static const struct rule {
 	{ "virNetworkPortCreateXML", PORT, "create", NULL, BY_NET },
 	{ "virNetworkPortDelete", PORT, "delete", NULL, BY_NET },
 	{ "virNetworkPortSetParameters", PORT, "write", NULL, BY_NET },
+	{ "virConnectListAllDomains", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectNumOfDomains", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectNumOfDefinedDomains", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectListDomains", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectListDefinedDomains", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectDomainEventRegisterAny", CONNECT, "search-domains", NULL, UNNAMED },
+	{ "virConnectDomainEventDeregisterAny", CONNECT, "read", NULL, UNNAMED },
+	{ "virDomainLookupByID", DOMAIN, "getattr", NULL, BY_ID },
+	{ "virDomainLookupByName", DOMAIN, "getattr", NULL, BY_NAME },
+	{ "virDomainLookupByUUID", DOMAIN, "getattr", NULL, BY_UUID },
+	{ "virDomainIsActive", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainIsPersistent", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainIsUpdated", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetAutostart", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetState", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetInfo", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetMaxMemory", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetMaxVcpus", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetVcpusFlags", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetOSType", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetXMLDesc", DOMAIN, "read", "read-secure", BY_DOM, shows_secrets },
+	{ "virDomainHasManagedSaveImage", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainSnapshotNum", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetSecurityLabel", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetMessages", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainInterfaceStats", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainInterfaceAddresses", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetMetadata", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainDefineXML", DOMAIN, "write", "save", UNNAMED },
+	{ "virDomainDefineXMLFlags", DOMAIN, "write", "save", UNNAMED },
+	{ "virDomainUndefine", DOMAIN, "delete", NULL, BY_DOM },
+	{ "virDomainUndefineFlags", DOMAIN, "delete", NULL, BY_DOM },
+	{ "virDomainSetAutostart", DOMAIN, "write", NULL, BY_DOM },
+	{ "virDomainCreateXML", DOMAIN, "write", "start", UNNAMED },
+	{ "virDomainCreate", DOMAIN, "start", NULL, BY_DOM },
+	{ "virDomainCreateWithFlags", DOMAIN, "start", NULL, BY_DOM },
+	{ "virDomainDestroy", DOMAIN, "stop", NULL, BY_DOM },
+	{ "virDomainDestroyFlags", DOMAIN, "stop", NULL, BY_DOM },
+	{ "virDomainShutdown", DOMAIN, "init-control", NULL, BY_DOM },
+	{ "virDomainShutdownFlags", DOMAIN, "init-control", NULL, BY_DOM },
+	{ "virDomainReboot", DOMAIN, "init-control", NULL, BY_DOM },
+	{ "virDomainReset", DOMAIN, "reset", NULL, BY_DOM },
+	{ "virDomainSuspend", DOMAIN, "suspend", NULL, BY_DOM },
+	{ "virDomainResume", DOMAIN, "suspend", NULL, BY_DOM },
+	{ "virDomainOpenConsole", DOMAIN, "open-device", NULL, BY_DOM },
+	{ "virDomainAttachDevice", DOMAIN, "write", NULL, BY_DOM },
+	{ "virDomainDetachDevice", DOMAIN, "write", NULL, BY_DOM },
+	{ "virDomainAttachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
+	{ "virDomainDetachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
+	{ "virDomainUpdateDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
 	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
 	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },
@@ -107,19 +176,20 @@ static const struct rule *rule_of(const struct rpc_method *m)
 	return NULL;
 }
 
-static void actions_of(const struct rpc_method *m, char out[ACTIONS_MAX][64], size_t *n_out)
+/* rule: NULL for a call of no network and no guest, or that netd does not have. */
+static void actions_of(const struct rpc_method *m, const struct rule *rule, const void *args,
+		       char out[ACTIONS_MAX][64], size_t *n_out)
 {
 	enum object object = strncmp(m->api, "virDomain", 9) == 0 ? DOMAIN : CONNECT;
-	const struct rule *rule = rule_of(m);
 
-	*n_out = rule && rule->more ? 2 : 1;
+	*n_out = 1;
 	if (!rule) {
 		put_action(out[0], object, m->flags & RPC_READ_ONLY ? "read" : "write");
 		return;
 	}
 	put_action(out[0], rule->object, rule->permission);
-	if (rule->more)
-		put_action(out[1], rule->object, rule->more);
+	if (rule->more && (!rule->more_if || rule->more_if(args)))
+		put_action(out[(*n_out)++], rule->object, rule->more);
 }
 
 /* ---- who it is ---- */
@@ -239,7 +309,8 @@ struct asking {
 	struct access_identity who;
 	char actions[ACTIONS_MAX][64];
 	size_t n, at;
-	char name[256], uuid[ND_UUID_STRLEN];	/* of the network; "": none */
+	bool guest;			/* of which name and uuid are, else of a network */
+	char name[256], uuid[ND_UUID_STRLEN];	/* "": none */
 };
 
 static int ask_next(struct asking *k, struct nd_error *err);
@@ -288,7 +359,7 @@ static void on_answer(void *arg, const struct nd_error *refused)
 
 static int ask_next(struct asking *k, struct nd_error *err)
 {
-	struct polkit_detail details[3] = { { "connect_driver", "network" } };
+	struct polkit_detail details[3] = { { "connect_driver", k->guest ? "netd" : "network" } };
 	char action[192];
 	struct polkit_question q = {
 		.pid = k->who.pid, .start_time = k->who.start_time, .uid = k->who.uid,
@@ -297,9 +368,11 @@ static int ask_next(struct asking *k, struct nd_error *err)
 
 	snprintf(action, sizeof(action), "%s%s", k->netd->config.polkit_prefix, k->actions[k->at]);
 	if (k->name[0])
-		details[q.n_details++] = (struct polkit_detail){ "network_name", k->name };
+		details[q.n_details++] = (struct polkit_detail){
+			k->guest ? "domain_name" : "network_name", k->name };
 	if (k->uuid[0])
-		details[q.n_details++] = (struct polkit_detail){ "network_uuid", k->uuid };
+		details[q.n_details++] = (struct polkit_detail){
+			k->guest ? "domain_uuid" : "network_uuid", k->uuid };
 	if (!k->who.pid || !k->who.start_time)
 		return nd_error_set(err, ND_ERR_AUTH_FAILED, "the process that asks has ended, or is not "
 				    "known");
@@ -349,28 +422,64 @@ int access_authenticate(struct netd *d, struct rpc_call *call, struct nd_error *
 	return start(k, err);
 }
 
-/* The network that the call is about, as netd knows it: rules may tell networks apart. */
-static void name_network(struct asking *k, const struct rpc_method *m, const void *args)
+static struct nd_uuid uuid_in(enum naming naming, const void *args)
 {
-	const struct registry *networks = &k->netd->networks;
-	const struct rule *rule = rule_of(m);
-	const struct network *net = NULL;
 	struct nd_uuid uuid;
 
-	if (!rule || rule->naming == UNNAMED)
-		return;
-	if (rule->naming == BY_NAME) {
+	memcpy(uuid.bytes, naming == BY_UUID ? ((const lv_uuid_args *)args)->uuid :
+			   naming == BY_DOM ? ((const lv_dom *)args)->uuid : ((const lv_net *)args)->uuid,
+	       sizeof(uuid.bytes));
+	return uuid;
+}
+
+static void name_network(struct asking *k, enum naming naming, const void *args)
+{
+	const struct registry *networks = &k->netd->networks;
+	const struct network *net;
+	struct nd_uuid uuid;
+
+	if (naming == BY_NAME) {
 		net = registry_by_name(networks, ((const lv_name_args *)args)->name);
 	} else {
-		memcpy(uuid.bytes, rule->naming == BY_UUID ? ((const lv_uuid_args *)args)->uuid :
-							    ((const lv_net *)args)->uuid,
-		       sizeof(uuid.bytes));
+		uuid = uuid_in(naming, args);
 		net = registry_by_uuid(networks, &uuid);
 	}
 	if (!net)
 		return;
 	snprintf(k->name, sizeof(k->name), "%s", net->name);
 	nd_uuid_format(&net->uuid, k->uuid);
+}
+
+static void name_guest(struct asking *k, enum naming naming, const void *args)
+{
+	const struct guests *guests = &k->netd->guests;
+	const struct guest *g;
+	struct nd_uuid uuid;
+
+	if (naming == BY_NAME) {
+		g = guests_by_name(guests, ((const lv_name_args *)args)->name);
+	} else if (naming == BY_ID) {
+		g = guests_by_id(guests, ((const lv_id_args *)args)->id);
+	} else {
+		uuid = uuid_in(naming, args);
+		g = guests_by_uuid(guests, &uuid);
+	}
+	if (!g)
+		return;
+	snprintf(k->name, sizeof(k->name), "%s", g->name);
+	nd_uuid_format(&g->uuid, k->uuid);
+}
+
+/* What the call is about, as netd knows it: rules may tell networks and guests apart. */
+static void name_object(struct asking *k, const struct rule *rule, const void *args)
+{
+	k->guest = rule->object == DOMAIN;
+	if (rule->naming == UNNAMED)
+		return;
+	if (k->guest)
+		name_guest(k, rule->naming, args);
+	else
+		name_network(k, rule->naming, args);
 }
 
 static int judge_by_group(const struct client *c, const struct rpc_method *m, struct nd_error *err)
@@ -389,6 +498,7 @@ int access_authorize(void *context, struct rpc_call *call, const struct rpc_meth
 {
 	struct netd *d = context;
 	struct client *c = client_of(rpc_call_session(call));
+	const struct rule *rule = rule_of(m);
 	struct asking *k;
 
 	if (!d->access->polkit)
@@ -399,9 +509,9 @@ int access_authorize(void *context, struct rpc_call *call, const struct rpc_meth
 	k = asking_new(d, call, c);
 	if (!k)
 		return nd_error_nomem(err);
-	actions_of(m, k->actions, &k->n);
-	if (args)
-		name_network(k, m, args);
+	actions_of(m, rule, args, k->actions, &k->n);
+	if (args && rule)
+		name_object(k, rule, args);
 	return start(k, err);
 }
 

@@ -27,7 +27,8 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
     <allow send_destination="*"/><allow receive_sender="*"/>
   </policy>
 </busconfig>"""
-# uid 2001 may look, 2002 may manage but not stop "kept", 2003 may do nothing at all.
+# uid 2001 may look, 2002 may manage but not stop the network "kept", and neither start nor redefine the guest
+# "kept"; nobody may do nothing at all.
 RULES = """
 polkit.addRule(function(action, subject) {
     if (action.id == "%(p)s.unix.monitor")
@@ -36,10 +37,17 @@ polkit.addRule(function(action, subject) {
         return subject.user == "manager" ? polkit.Result.YES : polkit.Result.NOT_HANDLED;
     if (action.id == "%(p)s.api.network.stop" && action.lookup("network_name") == "kept")
         return polkit.Result.NO;
+    if ((action.id == "%(p)s.api.domain.start" || action.id == "%(p)s.api.domain.save") &&
+        action.lookup("domain_name") == "kept" && action.lookup("domain_uuid") == "%(uuid)s" &&
+        action.lookup("connect_driver") == "netd")
+        return polkit.Result.NO;
     if (action.id.indexOf("%(p)s.api.") == 0)
         return polkit.Result.YES;
 });
 """
+GUEST = """<domain type='kvm'><name>%s</name>%s<memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64'>hvm</type><kernel>/nowhere/vmlinuz</kernel></os></domain>"""
+GUEST_UUID = "11111111-2222-3333-4444-555555555555"
 USERS = {"viewer": 2001, "manager": 2002, "nobody": 65534}
 POLKITD = "/usr/lib/polkit-1/polkitd"
 
@@ -112,7 +120,7 @@ class Polkit(netdtest.TestCase):
         with open(self.netd.root + "/etc/netd/netd.conf", "w") as f:
             f.write("access = polkit\n" + more)
         with open("/etc/polkit-1/rules.d/10-test.rules", "w") as f:
-            f.write(RULES % {"p": prefix})
+            f.write(RULES % {"p": prefix, "uuid": GUEST_UUID})
 
     def virsh(self, user, *args, ro=False):
         uid = str(USERS[user])
@@ -162,17 +170,56 @@ class Polkit(netdtest.TestCase):
         self.assertNotIn("unclosed", self.virsh("manager", "net-define", "/run/bad.xml").stderr)
         self.assertEqual(self.netd.ctl("net-list", "--name").stdout.split(), ["kept", "other"])
 
+    def test_guests_calls_are_judged(self):
+        self.configure()
+        self.start_bus()
+        self.netd.start()
+        for name, uuid in (("kept", "<uuid>%s</uuid>" % GUEST_UUID), ("other", "")):
+            with open("/run/guest.xml", "w") as f:
+                f.write(GUEST % (name, uuid))
+            self.netd.ctl("define", "/run/guest.xml")
+        with open("/run/nic.xml", "w") as f:
+            f.write("<interface type='network'><source network='default'/></interface>")
+        os.chmod("/run/nic.xml", 0o644)
+        refused = "access denied: user 2002 may not do 'org.netd.api.domain.%s': access denied by policy"
+        self.assert_refused(self.virsh("manager", "start", "kept"), refused % "start")
+        done = self.virsh("manager", "start", "other")	# it may, and then there is no such kernel
+        self.assertIn("/nowhere/vmlinuz", done.stderr)
+        self.assertNotIn("access denied", done.stderr)
+        # the definition is guarded, what runs is not: by the flags of one and the same call
+        self.assert_refused(self.virsh("manager", "attach-device", "kept", "/run/nic.xml", "--config"),
+                            refused % "save")
+        self.assert_refused(self.virsh("manager", "attach-device", "kept", "/run/nic.xml", "--current"),
+                            refused % "save")
+        done = self.virsh("manager", "attach-device", "kept", "/run/nic.xml", "--live")
+        self.assertIn("domain is not running", done.stderr)
+        self.assertNotIn("access denied", done.stderr)
+        done = self.virsh("manager", "attach-device", "other", "/run/nic.xml", "--config")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(GUEST_UUID, self.virsh("manager", "dumpxml", GUEST_UUID).stdout)
+        self.assertIn("kept", self.virsh("viewer", "list", "--all", ro=True).stdout)
+        self.assertEqual(self.virsh("manager", "undefine", "other").returncode, 0)
+        self.assertEqual(self.netd.ctl("list", "--all", "--name").stdout.split(), ["kept"])
+
     def test_each_action_that_is_asked_for_is_in_the_policy(self):
         source = os.path.join(netdtest.SOURCE, "netd/daemon/")
         with open(source + "access.c") as f:
-            rules = re.findall(r'^	\{ "\w+", ([A-Z]+), "([a-z-]+)", (?:NULL|"([a-z-]+)"), \w+ \},$', f.read(), re.M)
-        names = {"CONNECT": "connect", "NETWORK": "network", "PORT": "network-port"}
-        asked = {"org.netd.api.%s.%s" % (names[o], p) for o, *both in rules for p in both if p}
+            rules = re.findall(r'^	\{ "(\w+)", ([A-Z]+), "([a-z-]+)", (?:NULL|"([a-z-]+)"), \w+(?:, \w+)? \},$', f.read(),
+                               re.M)
+        names = {"CONNECT": "connect", "NETWORK": "network", "PORT": "network-port", "DOMAIN": "domain"}
+        asked = {"org.netd.api.%s.%s" % (names[o], p) for _, o, *both in rules for p in both if p}
         asked |= {"org.netd.api.%s.%s" % (o, p) for o in ("connect", "domain") for p in ("read", "write")}
         with open(source + "units/org.netd.policy") as f:
             there = set(re.findall('<action id="(.*?)">', f.read()))
         self.assertEqual(there, asked | {"org.netd.unix.monitor", "org.netd.unix.manage"})
-        self.assertGreater(len(rules), 40)
+        # and no call of a guest or a network is judged by the rule for what is in no table
+        calls = set()
+        for name in ("network", "port", "netd", "domain", "domain_life", "domain_nic"):
+            with open(source + "calls_%s.c" % name) as f:
+                calls |= set(re.findall(r'_PROC_[A-Z0-9_]+,\s+"(\w+)"', f.read()))
+        self.assertGreater(len(calls), 80)
+        self.assertEqual({c for c in calls if c.startswith(("virNetwork", "virDomain", "netdNetwork"))} -
+                         {api for api, *_ in rules}, set())
 
     def test_libvirts_actions(self):
         """Where libvirt's policy is installed its own rules hold."""
