@@ -13,7 +13,7 @@
 #include "netd/base/str.h"
 #include "netd/daemon/file.h"
 
-enum key_kind { KEY_TEXT, KEY_BOOL, KEY_UINT, KEY_LEVEL, KEY_ACCESS };
+enum key_kind { KEY_TEXT, KEY_BOOL, KEY_UINT, KEY_LEVEL, KEY_ACCESS, KEY_TAKEOVER };
 
 struct key {
 	const char *name;
@@ -31,7 +31,7 @@ static const struct key keys[] = {
 	{ "socket", KEY_TEXT, AT(socket) },
 	{ "socket_ro", KEY_TEXT, AT(socket_ro) },
 	{ "libvirt_sockets", KEY_BOOL, AT(libvirt_sockets) },
-	{ "libvirt_takeover", KEY_BOOL, AT(libvirt_takeover) },
+	{ "libvirt_takeover", KEY_TAKEOVER, AT(libvirt_takeover) },
 	{ "serve_uid_base", KEY_UINT, AT(serve_uid_base), 1, 0x7fffffff },
 	{ "serve_uid_count", KEY_UINT, AT(serve_uid_count), 1, 1 << 20 },
 	{ "vmm_uid_base", KEY_UINT, AT(vmm_uid_base), 1, 0x7fffffff },
@@ -123,6 +123,24 @@ static int set_level(int *at, const char *value, struct nd_error *err)
 			    "log_level '%s' is none of error, warning, notice, info, debug", value);
 }
 
+static int set_bool(bool *at, const char *name, const char *value, struct nd_error *err)
+{
+	if (parse_bool(value, at))
+		return 0;
+	return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED, "%s '%s' is neither yes nor no", name, value);
+}
+
+static int set_takeover(enum libvirt_takeover *at, const char *name, const char *value,
+			struct nd_error *err)
+{
+	bool yes;
+	int r = set_bool(&yes, name, value, err);
+
+	if (r == 0)
+		*at = yes ? TAKEOVER_YES : TAKEOVER_NO;
+	return r;
+}
+
 static int set_key(struct netd_config *c, const struct key *k, const char *value,
 		   struct nd_error *err)
 {
@@ -139,10 +157,9 @@ static int set_key(struct netd_config *c, const struct key *k, const char *value
 		*(char **)at = copy;
 		return 0;
 	case KEY_BOOL:
-		if (!parse_bool(value, at))
-			return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
-					    "%s '%s' is neither yes nor no", k->name, value);
-		return 0;
+		return set_bool(at, k->name, value, err);
+	case KEY_TAKEOVER:
+		return set_takeover(at, k->name, value, err);
 	case KEY_UINT:
 		if (!nd_parse_uint(value, 10, k->min, k->max, &number))
 			return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,

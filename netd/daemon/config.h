@@ -7,13 +7,17 @@
 
 #include "netd/base/error.h"
 
+/* Whether libvirt's networks are taken over at start; by default a netd does that answers where
+ * virtnetworkd did. */
+enum libvirt_takeover { TAKEOVER_IN_PLACE, TAKEOVER_NO, TAKEOVER_YES };
+
 struct netd_config {
 	char *group;			/* who may use the read-write socket; "": root only */
 	bool access_polkit;		/* polkit decides instead of the group */
 	char *polkit_prefix;		/* of its actions' names: "org.netd" */
 	char *socket, *socket_ro;	/* NULL: the default places */
 	bool libvirt_sockets;		/* listen where virtnetworkd does as well */
-	bool libvirt_takeover;		/* what libvirt's networks left is taken over at start */
+	enum libvirt_takeover libvirt_takeover;
 	uid_t serve_uid_base;
 	unsigned serve_uid_count;
 	uid_t vmm_uid_base;

@@ -24,6 +24,8 @@ struct place {
 
 enum { PLACES = 4 };
 
+#define LIBVIRT_UNIT "netd-libvirt.socket"
+
 static void list_places(const struct netd *d, struct place out[PLACES])
 {
 	const struct netd_config *c = &d->config;
@@ -31,7 +33,7 @@ static void list_places(const struct netd *d, struct place out[PLACES])
 
 	out[0] = (struct place){ "netd.socket", c->socket ? c->socket : p->socket, false };
 	out[1] = (struct place){ "netd-ro.socket", c->socket_ro ? c->socket_ro : p->socket_ro, true };
-	out[2] = (struct place){ "netd-libvirt.socket", c->libvirt_sockets ? p->libvirt_socket : NULL, false };
+	out[2] = (struct place){ LIBVIRT_UNIT, c->libvirt_sockets ? p->libvirt_socket : NULL, false };
 	out[3] = (struct place){ "netd-libvirt-ro.socket", c->libvirt_sockets ? p->libvirt_socket_ro : NULL,
 				 true };
 }
@@ -136,6 +138,23 @@ static int passed(int n, char **names, const char *name)
 	return -1;
 }
 
+static void free_names(int n, char **names)
+{
+	for (int i = 0; i < n && names; i++)
+		free(names[i]);
+	free(names);
+}
+
+bool listen_in_place_of_libvirt(const struct netd *d)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(0, &names);
+	bool is = d->config.libvirt_sockets || passed(n, names, LIBVIRT_UNIT) >= 0;
+
+	free_names(n, names);
+	return is;
+}
+
 static int listen_place(struct netd *d, const struct place *place, int fd, struct nd_error *err)
 {
 	/* Where polkit decides, everybody may ask. */
@@ -162,9 +181,7 @@ int listen_all(struct netd *d, struct nd_error *err)
 	list_places(d, places);
 	for (size_t i = 0; i < PLACES && r == 0; i++)
 		r = listen_place(d, &places[i], passed(n, names, places[i].unit), err);
-	for (int i = 0; i < n && names; i++)
-		free(names[i]);
-	free(names);
+	free_names(n, names);
 	d->own_sockets = r == 0 && n <= 0;
 	return r;
 }

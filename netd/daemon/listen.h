@@ -9,6 +9,9 @@
  * which another daemon answers is an error; one that nobody answers on is replaced.
  */
 int listen_all(struct netd *d, struct nd_error *err);
+/* Whether libvirt's clients are to find this daemon where virtnetworkd's sockets are. Before
+ * listen_all(). */
+bool listen_in_place_of_libvirt(const struct netd *d);
 /* Fails when a netd of these paths runs: one answers on the control socket. */
 int listen_unanswered(const struct netd *d, struct nd_error *err);
 /* Removes the sockets that this daemon made itself. */

@@ -19,6 +19,7 @@
 #include "netd/daemon/file.h"
 #include "netd/daemon/libvirt_dnsmasq.h"
 #include "netd/daemon/libvirt_leases.h"
+#include "netd/daemon/listen.h"
 
 #define DNSMASQ_END_MS 5000
 
@@ -505,6 +506,12 @@ static int look_at_host(struct takeover *t, struct nd_error *err)
 	return r < 0 ? r : datapath_facts(t->netd->datapath, &t->facts, err);
 }
 
+static bool wanted(const struct netd *d)
+{
+	return d->config.libvirt_takeover == TAKEOVER_YES ||
+	       (d->config.libvirt_takeover == TAKEOVER_IN_PLACE && listen_in_place_of_libvirt(d));
+}
+
 void takeover_load(struct netd *d)
 {
 	ND_AUTO(takeover_free) struct takeover *t = NULL;
@@ -512,7 +519,7 @@ void takeover_load(struct netd *d)
 	pid_t pid;
 	int r;
 
-	if (!d->config.libvirt_takeover)
+	if (!wanted(d))
 		return;
 	pid = driver_pid(&d->paths);
 	if (pid) {

@@ -433,6 +433,25 @@ class TestCase(unittest.TestCase):
         self.namespaces.append(o)
         return o
 
+    def sshd(self, d, path="/usr/sbin"):
+        """An sshd on loopback with keys of its own in d, and an /etc/ssh for the client to know them by.
+
+        path: where its sessions look for programs first."""
+        for name in "host", "user":
+            sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "%s/%s" % (d, name))
+        with open(d + "/host.pub") as f, open(d + "/ssh_known_hosts", "w") as known:
+            known.write("[127.0.0.1]:2222 " + f.read())
+        with open(d + "/sshd_config", "w") as f:
+            f.write("ListenAddress 127.0.0.1:2222\nHostKey %s/host\nAuthorizedKeysFile %s/user.pub\nPidFile none\n"
+                    "StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
+                    "SetEnv PATH=%s:/usr/bin:/bin\n" % (d, d, path))
+        os.makedirs("/run/sshd", exist_ok=True)
+        sh("mount", "--bind", d, "/etc/ssh")	# in this test's mount namespace
+        self.addCleanup(sh, "umount", "/etc/ssh")
+        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", d + "/sshd_config"], stderr=subprocess.PIPE)
+        self.addCleanup(lambda: (server.terminate(), server.wait(), server.stderr.close()))
+        wait_for("sshd", lambda: ":2222" in sh("ss", "-Hltn").stdout)
+
     def run(self, result=None):
         bad = len(result.failures) + len(result.errors)
         super().run(result)

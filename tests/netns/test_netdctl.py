@@ -223,26 +223,9 @@ class Netdctl(netdtest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("/nonexistent", done.stderr)
 
-    def sshd(self, d):
-        """An sshd on loopback with keys of its own, and an /etc/ssh for the client to know them by."""
-        for name in "host", "user":
-            sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "%s/%s" % (d, name))
-        with open(d + "/host.pub") as f, open(d + "/ssh_known_hosts", "w") as known:
-            known.write("[127.0.0.1]:2222 " + f.read())
-        with open(d + "/sshd_config", "w") as f:
-            f.write("ListenAddress 127.0.0.1:2222\nHostKey %s/host\nAuthorizedKeysFile %s/user.pub\nPidFile none\n"
-                    "StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-                    "SetEnv PATH=%s:/usr/bin:/bin\n" % (d, d, os.path.dirname(NETDCTL)))
-        os.makedirs("/run/sshd", exist_ok=True)
-        sh("mount", "--bind", d, "/etc/ssh")	# in this test's mount namespace
-        self.addCleanup(sh, "umount", "/etc/ssh")
-        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", d + "/sshd_config"], stderr=subprocess.PIPE)
-        self.addCleanup(lambda: (server.terminate(), server.wait(), server.stderr.close()))
-        netdtest.wait_for("sshd", lambda: ":2222" in sh("ss", "-Hltn").stdout)
-
     def test_through_a_real_ssh(self):
         d = tempfile.mkdtemp(dir=self.netd.root)
-        self.sshd(d)
+        self.sshd(d, os.path.dirname(NETDCTL))
         uri = "netd+ssh://root@127.0.0.1:2222/system?socket=%s&keyfile=%s/user" % (self.netd.socket, d)
         self.assertEqual(sh(NETDCTL, "-c", uri, "net-start", "lab").stdout, "Network lab started\n\n")
         self.assertEqual(sh(NETDCTL, "-c", uri, "net-list", "--name").stdout, self.ctl("net-list", "--name").stdout)

@@ -50,6 +50,24 @@ class DropIn(netdtest.TestCase):
         self.netd.stop()
         self.assertEqual(os.listdir("/run/libvirt"), [])
 
+    def test_virsh_over_ssh(self):
+        """By libvirt's own helper at the far end, which looks where virtnetworkd's socket is."""
+        os.makedirs("/run/libvirt", exist_ok=True)
+        sh("mount", "--bind", self.netd.root + "/run/libvirt", "/run/libvirt")
+        self.addCleanup(sh, "umount", "-l", "/run/libvirt")
+        d = os.path.join(self.netd.root, "ssh")
+        os.mkdir(d)
+        self.sshd(d)
+        self.netd.define(netdtest.nat_xml())
+        uri = "network+ssh://root@127.0.0.1:2222/system?keyfile=%s/user" % d
+        self.assertEqual(sh("virsh", "-c", uri, "net-list", "--all", "--name").stdout.split(), ["default"])
+        self.assertEqual(sh("virsh", "-c", uri, "net-dumpxml", "default").stdout,
+                         self.netd.virsh("net-dumpxml", "default").stdout)
+        sh("virsh", "-c", uri, "net-destroy", "default")
+        self.assertIn("Active:         no", self.netd.ctl("net-info", "default").stdout)
+        done = sh("virsh", "-r", "-c", uri, "net-start", "default", check=False)
+        self.assertIn("read only access prevents", done.stderr)
+
     def test_does_not_start_beside_another(self):
         other = netdtest.Daemon()
         os.makedirs(other.root + "/run")

@@ -309,6 +309,91 @@ class Takeover(netdtest.TestCase):
         self.assertTrue(guest.ping(outside.V4))
         self.assertIn("default.xml", os.listdir(ETC + "/networks"))	# only read
 
+    def started_by_systemd(self, *units):
+        """netd with a socket of systemd's for each of the units."""
+        os.makedirs(os.path.dirname(self.netd.socket), exist_ok=True)
+        listening, script = [], "exec"
+        for i, unit in enumerate(units):
+            path = self.netd.socket if unit == "netd.socket" else "/run/%s" % unit
+            s = socket.socket(socket.AF_UNIX)
+            s.bind(path)
+            s.listen()
+            listening.append(s)
+            script += " %d<&%d" % (3 + i, s.fileno() + 100)
+        for s in listening:
+            os.dup2(s.fileno(), s.fileno() + 100)
+        with open(self.netd.log_path, "ab") as log:
+            self.netd.process = subprocess.Popen(
+                ["bash", "-c", script + "; LISTEN_PID=$$ LISTEN_FDS=%d LISTEN_FDNAMES=%s exec \"$@\"" % (
+                    len(units), ":".join(units)), "bash", netdtest.built("netd/daemon/netd"), "--root", self.netd.root,
+                 "--serve", netdtest.built("netd/serve/netd-serve"), "-v"],
+                pass_fds=[s.fileno() + 100 for s in listening], stdout=log, stderr=log, start_new_session=True)
+        for s in listening:
+            os.close(s.fileno() + 100)
+            s.close()
+        wait_for("netd", lambda: self.netd.ctl("net-list", check=False).returncode == 0, timeout=20)
+
+    def test_who_answers_at_libvirts_sockets_takes_over(self):
+        """Without a word in netd.conf."""
+        self.configure("")
+        self.libvirt_has(NETWORK, STOPPED)
+        self.libvirtd.stop()
+        self.started_by_systemd("netd.socket")	# netd beside libvirt: all stays libvirt's
+        self.assertEqual((self.networks(), len(dnsmasqs())), ({}, 2))
+        self.netd.stop()
+        os.unlink(self.netd.socket)
+        self.configure("libvirt_takeover = no\n")
+        self.started_by_systemd("netd.socket", "netd-libvirt.socket")
+        self.assertEqual((self.networks(), len(dnsmasqs())), ({}, 2))
+        self.netd.stop()
+        for path in (self.netd.socket, "/run/netd-libvirt.socket"):
+            os.unlink(path)
+        self.configure("")
+        self.started_by_systemd("netd.socket", "netd-libvirt.socket")
+        both = {"default": ("active", "yes"), "stopped": ("inactive", "no")}
+        self.assertEqual((self.networks(), dnsmasqs()), (both, []))
+        wait_for("libvirt's state gone", lambda: not os.path.exists(RUN + "/network/default.xml"))
+
+    def test_own_sockets_at_libvirts_place_take_over(self):
+        self.libvirt_has(NETWORK)
+        self.configure("libvirt_sockets = yes\n")
+        self.netd.start()
+        self.assertIn("not taken over: its daemon runs", self.netd.log())
+        self.netd.stop()
+        self.libvirtd.stop()
+        self.netd.start()
+        self.assertEqual((self.networks(), dnsmasqs()), ({"default": ("active", "yes")}, []))
+
+    def test_network_with_dhcpv6_goes_on_at_libvirts_server(self):
+        six = NETWORK.replace("prefix='64'/>", "prefix='64'><dhcp><range start='fd00:122::10' end='fd00:122::99'/>"
+                              "</dhcp></ip>")
+        stopped = STOPPED.replace("</network>", "<ip family='ipv6' address='fd00:99::1' prefix='64'><dhcp>"
+                                  "<range start='fd00:99::10' end='fd00:99::99'/></dhcp></ip></network>")
+        self.libvirt_has(six, stopped, NETWORK.replace("default", "plain").replace("virbr0", "virbr8")
+                         .replace("122", "88"), start=("default", "plain"))
+        guest = self.guest("virbr0")
+        address = guest.udhcpc()["ip"]
+        self.libvirtd.stop()
+        before = [line for line in sh("nft", "-s", "list", "table", "ip", "filter").stdout.splitlines()
+                  if "virbr0" in line]
+        self.netd.start()
+        log = self.netd.log()
+        self.assertRegex(log, r"default: libvirt's network is left as it is: .*<dhcp> \(line \d+\): DHCP for IPv6 is not "
+                              "supported yet")
+        self.assertEqual(self.networks(), {"plain": ("active", "yes"), "stopped": ("inactive", "no")})
+        self.assertEqual({os.path.basename(c) for c, _ in dnsmasqs()}, {"default.conf"})
+        # nothing of it is cut: its server, its rules, its bridge, its address
+        self.assertEqual(guest.udhcpc()["ip"], address)
+        self.assertTrue(guest.ping("192.168.122.1"))
+        wait_for("plain's rules gone", lambda: not os.path.exists(RUN + "/network/plain.xml"))
+        self.assertEqual([line for line in sh("nft", "-s", "list", "table", "ip", "filter").stdout.splitlines()
+                          if "virbr0" in line], before)
+        self.assertGreater(len(before), 3)
+        self.assertNotIn("alias", sh("ip", "link", "show", "virbr0").stdout)
+        done = self.netd.virsh("net-start", "stopped", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("DHCP for IPv6 is not supported yet", done.stderr)
+
     def test_leases_that_cannot_be_read_leave_the_network_alone(self):
         self.libvirt_has(NETWORK)
         self.libvirtd.stop()
