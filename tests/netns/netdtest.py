@@ -313,12 +313,17 @@ class Terminal:
 
     def expect(self, what, timeout=10):
         """Waits until `what` is on the screen; what stood before it is returned, the rest is kept."""
+        match = self.expect_match(re.escape(what), timeout)
+        return match.string[:match.start()]
+
+    def expect_match(self, pattern, timeout=10):
+        """The same for a regular expression; its match is returned."""
         end = time.monotonic() + timeout
-        while what not in self.text:
+        while not (match := re.search(pattern, self.text)):
             if not self.read(end):
-                raise AssertionError("ended: %r is not in %r" % (what, self.text))
-        before, self.text = self.text.split(what, 1)
-        return before
+                raise AssertionError("ended: %r is not in %r" % (pattern, self.text))
+        self.text = self.text[match.end():]
+        return match
 
     def await_raw(self):
         """Until the command has switched the terminal: what is typed earlier may be dropped."""

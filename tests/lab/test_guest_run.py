@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`netdctl run` with Debian's kernel on netd-vmm, in the lab (tests/lab/suite: guest-run).
+
+What the commands say is compared with virsh's on a runner without a guest (tests/netns/test_domain_verbs.py); here a
+guest sees what they do.
+"""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../netns"))
+import netdtest
+from netdtest import Terminal, built, nat_xml, sh, wait_for
+
+SECOND = "52:54:00:00:00:02"
+
+
+class Run(netdtest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.netd.env.update(NETD_VMM=built("vmm/netd-vmm"))
+        self.netd.start()
+        self.netd.define(nat_xml())
+        folder = built("lab/guest-run")
+        self.guest = Terminal(built("netd/ctl/netdctl"), "-c", self.netd.uri(), "run", "--kernel", folder + "/vmlinuz",
+                              "--initrd", folder + "/initrd", "--network", "default", "--name", "one", "--append", "quiet")
+        self.guest.expect("= ready", timeout=120)
+
+    def told(self, command, pattern, seconds=60):
+        """What the guest says to a line of its shell."""
+        self.guest.type("sh " + command + "\n")
+        return self.guest.expect_match(pattern, seconds)
+
+    def test_a_guest_from_its_boot_to_its_end(self):
+        ctl = self.netd.ctl
+        address = self.told("ip link set eth0 up; udhcpc -i eth0 -q -n -t 10 -T 1 -s /bin/udhcpc-script",
+                            r"= lease: ([\d.]+)/")[1]
+        self.assertIn(address + "/24", ctl("domifaddr", "one").stdout)
+        self.assertEqual(sh("ping", "-c", 1, "-W", 5, address, check=False).returncode, 0)
+        self.assertGreater(int(re.search(r"vnet0 tx_packets (\d+)", ctl("domifstat", "one", "vnet0").stdout)[1]), 0)
+
+        ctl("domif-setlink", "one", "vnet0", "down")
+        self.told("sleep 1; cat /sys/class/net/eth0/carrier", r"= 0\r")
+        ctl("domif-setlink", "one", "vnet0", "up")
+        self.told("sleep 1; cat /sys/class/net/eth0/carrier", r"= 1\r")
+
+        ctl("attach-interface", "one", "network", "default", "--mac", SECOND)
+        self.told("sleep 2; cat /sys/class/net/*/address", "= " + SECOND)
+        ctl("detach-interface", "one", "network", "--mac", SECOND)
+        wait_for("the second NIC to go", lambda: SECOND not in ctl("domiflist", "one").stdout, timeout=30)
+
+        ctl("suspend", "one")
+        self.assertNotEqual(sh("ping", "-c", 1, "-W", 2, address, check=False).returncode, 0)
+        ctl("resume", "one")
+        self.assertEqual(sh("ping", "-c", 1, "-W", 5, address, check=False).returncode, 0)
+
+        self.guest.type("off\n")
+        text, status = self.guest.end(60)
+        self.assertIn("Power down", text)
+        self.assertEqual(status, 0)
+        self.assertEqual(ctl("list", "--all", "--name").stdout.strip(), "")
+        self.assertNotIn("vnet", sh("ip", "link").stdout)
+
+
+netdtest.main()
