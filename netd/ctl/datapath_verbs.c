@@ -2,7 +2,7 @@
 /* What libvirt has no command for: plan, plug, hold, validate, capture. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "netd/base/auto.h"
 #include "netd/ctl/calls.h"
@@ -30,9 +30,12 @@ static int plan_print(const struct verb_args *args, const netd_network_plan_ret 
 }
 
 /* A word with a slash or the name of a file that is there is a file; all else is a network. */
+/* A folder of a network's name does not hide the network. */
 static bool is_file(const char *word)
 {
-	return strchr(word, '/') || access(word, R_OK) == 0;
+	struct stat st;
+
+	return strchr(word, '/') || (stat(word, &st) == 0 && !S_ISDIR(st.st_mode));
 }
 
 static int run_plan(struct ctl *ctl, const struct verb_args *args, struct nd_error *err)

@@ -73,6 +73,10 @@ class Netdctl(netdtest.TestCase):
             f.flush()
             self.assertIn("bridge vother0", self.ctl("net-plan", f.name).stdout)
         self.assertNotIn("other", self.ctl("net-list", "--all").stdout)
+        with tempfile.TemporaryDirectory() as d:	# a folder of the network's name is no document
+            os.mkdir(d + "/lab")
+            done = subprocess.run([NETDCTL, "-c", self.netd.uri(), "net-plan", "lab"], cwd=d, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_plug_and_unplug(self):
         self.ctl("net-start", "lab")
