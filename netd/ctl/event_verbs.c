@@ -207,4 +207,4 @@ static const struct verb verbs[] = {
 	  VERB_ROWS(net_event_rows) },
 };
 
-const struct verb_group event_verbs = VERB_GROUP("Events", "event", verbs);
+const struct verb_group event_verbs = VERB_GROUP("Events", "events", verbs);

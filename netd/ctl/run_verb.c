@@ -331,4 +331,4 @@ static const struct verb verbs[] = {
 	  VERB_ROWS(rows) },
 };
 
-const struct verb_group run_verbs = VERB_GROUP("Guests: in one line", "run", verbs);
+const struct verb_group run_verbs = VERB_GROUP("Guests: in one line", "one-line", verbs);

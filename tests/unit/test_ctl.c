@@ -209,6 +209,9 @@ END_TEST
 START_TEST(every_verb_has_a_unique_name_and_one_list_of_words_at_most)
 {
 	for (size_t g = 0; verb_groups[g]; g++) {
+		/* "help WORD" looks for a verb first */
+		ck_assert_ptr_null(verb_find(verb_groups[g]->keyword));
+		ck_assert_ptr_eq(verb_group_find(verb_groups[g]->keyword), verb_groups[g]);
 		for (size_t i = 0; i < verb_groups[g]->n_verbs; i++) {
 			const struct verb *v = &verb_groups[g]->verbs[i];
 			unsigned lists = 0;
