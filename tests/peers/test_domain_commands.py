@@ -5,6 +5,7 @@
 Each connection to it begins with the same guests, so that a line of commands is run by both alone. What netd's own
 guests do is compared in tests/netns/test_domain_verbs.py.
 """
+import json
 import os
 import re
 import sys
@@ -83,6 +84,11 @@ class Commands(netdtest.TestCase):
             with self.subTest(line=line):
                 self.assertEqual(self.said(built("netd/ctl/netdctl"), "test://%s?socket=%s" % (node, libvirtd.socket), line),
                                  self.said("virsh", "test+unix://%s?socket=%s" % (node, libvirtd.socket), line))
+
+        tuned = sh(built("netd/ctl/netdctl"), "-c", "test://%s?socket=%s" % (node, libvirtd.socket), "domiftune", "web",
+                   "testnet1", "--json").stdout
+        self.assertEqual({k: v for k, v in json.loads(tuned).items() if v},
+                         {"inbound.average": 1000, "inbound.peak": 2000, "inbound.burst": 512})
 
     def said(self, client, uri, line):
         done = sh(client, "-c", uri, line, check=False)
