@@ -8,6 +8,7 @@
 #include "netd/base/auto.h"
 #include "netd/ctl/complete.h"
 #include "netd/ctl/packet.h"
+#include "netd/ctl/param.h"
 #include "netd/ctl/plug.h"
 #include "netd/ctl/table.h"
 #include "netd/ctl/verb.h"
@@ -336,6 +337,33 @@ static void expect_expanded(const char *word, const char *result)
 	ck_assert_str_eq(text, result);
 }
 
+START_TEST(a_parameter_of_every_type_is_printed)
+{
+	static const struct {
+		lv_param p;
+		const char *text, *json;
+	} cases[] = {
+		{ { .value = { LV_PARAM_INT, { .i = -5 } } }, "-5", "-5" },
+		{ { .value = { LV_PARAM_UINT, { .ui = 4294967295u } } }, "4294967295", "4294967295" },
+		{ { .value = { LV_PARAM_LLONG, { .l = -5000000000 } } }, "-5000000000", "-5000000000" },
+		{ { .value = { LV_PARAM_ULLONG, { .ul = 5000000000 } } }, "5000000000", "5000000000" },
+		{ { .value = { LV_PARAM_DOUBLE, { .d = 0.5 } } }, "0.500000", "0.5" },
+		{ { .value = { LV_PARAM_BOOLEAN, { .b = 1 } } }, "yes", "true" },
+		{ { .value = { LV_PARAM_STRING, { .s = (char *)"vnet0" } } }, "vnet0", "\"vnet0\"" },
+	};
+
+	for (size_t i = 0; i < ND_COUNT(cases); i++) {
+		ND_AUTO(free) char *text = param_text(&cases[i].p), *json = NULL;
+		json_t *value = param_json(&cases[i].p);
+
+		json = json_dumps(value, JSON_ENCODE_ANY);
+		json_decref(value);
+		ck_assert_str_eq(text, cases[i].text);
+		ck_assert_str_eq(json, cases[i].json);
+	}
+}
+END_TEST
+
 START_TEST(marks_in_a_command_are_replaced)
 {
 	expect_expanded("tap,fd=%fd,id=n", "tap,fd=5,id=n");
@@ -467,6 +495,7 @@ int main(void)
 		a_table_without_rows_has_a_header,
 		a_cell_cannot_drive_the_terminal,
 		wide_characters_count_their_columns,
+		a_parameter_of_every_type_is_printed,
 		marks_in_a_command_are_replaced,
 		a_packet_is_named_in_one_line,
 		a_uri_gives_the_socket_and_the_name_that_libvirts_client_would_take,
