@@ -527,6 +527,20 @@ class Run(Verbs):
         other.type("\x1d")
         other.end()
 
+    def test_a_restart_of_netd_leaves_the_guest_running(self):
+        t = Terminal(*self.words("--name", "one"))
+        t.expect("booted 1")
+        self.netd.restart()
+        text, status = t.end()
+        self.assertIn("Lost the console of domain 'one', which runs on", text)
+        self.assertEqual(status, 1)
+        self.assertEqual(self.state("one"), "running (unpaused)")
+        again = Terminal(NETDCTL, "-c", self.netd.uri(), "console", "one")
+        again.expect("Escape")
+        again.await_raw()
+        again.type("off\r")
+        self.assertEqual(again.end()[1], 0)
+
     def test_detached(self):
         name = sh(*self.words("--detach")).stdout.strip()
         self.assertRegex(name, "^run-[0-9a-f]{8}$")
