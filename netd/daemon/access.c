@@ -156,6 +156,7 @@ static const struct rule {
 	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
 	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
 	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },
+	{ "netdBridgePlug", PORT, "create", NULL, UNNAMED },
 	{ "netdNetworkUnplug", PORT, "delete", NULL, BY_NET },
 	{ "netdNetworkHold", NETWORK, "write", NULL, BY_NET },
 	{ "netdNetworkRelease", NETWORK, "write", NULL, BY_NET },
@@ -279,6 +280,13 @@ bool access_needs_auth(void *context, struct rpc_session *s)
 	if (c)
 		client_of_peer(s, c);
 	return true;
+}
+
+bool access_speaks_for_another(struct rpc_session *s)
+{
+	const struct client *c = client_of(s);
+
+	return c && c->relayed;
 }
 
 int access_set_identity(struct netd *d, struct rpc_session *s, const struct access_identity *who,

@@ -34,6 +34,9 @@ struct access_identity {
 	char user[64];			/* for messages; "": not said */
 };
 
+/* Whether the session's peer, a daemon of root, has said for whom it speaks: what the kernel says of
+ * the peer is then not who asks. */
+bool access_speaks_for_another(struct rpc_session *s);
 /* Only a peer that is root, or netd's own user, may say so; it may say it again. */
 int access_set_identity(struct netd *d, struct rpc_session *s, const struct access_identity *who,
 			struct nd_error *err);

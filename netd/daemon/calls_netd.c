@@ -5,12 +5,16 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/daemon/access.h"
+#include "netd/daemon/bridge_policy.h"
 #include "netd/daemon/calls.h"
 #include "netd/daemon/destroy_all.h"
+#include "netd/daemon/file.h"
 #include "netd/daemon/plan_call.h"
 #include "netd/daemon/ports.h"
 #include "netd/daemon/reconcile.h"
@@ -86,6 +90,22 @@ static void caller_name(struct rpc_call *call, char *out, size_t size)
 	snprintf(out, size, "%s:%d", user ? user->pw_name : "unknown", (int)rpc_session_pid(session));
 }
 
+static int plug_start(struct rpc_call *call, struct network *net, const struct plug_options *opt,
+		      bool vhost, struct nd_error *err)
+{
+	struct plug_call *p = malloc(sizeof(*p));
+	int r;
+
+	if (!p)
+		return nd_error_nomem(err);
+	*p = (struct plug_call){ call, vhost };
+	r = ports_plug(call_netd(call), net, opt, plugged, p, err);
+	if (r == 0)
+		return RPC_PENDING;
+	free(p);
+	return r;
+}
+
 static int plug(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
 	const netd_network_plug_args *a = args;
@@ -96,8 +116,6 @@ static int plug(struct rpc_call *call, void *args, void *ret, struct nd_error *e
 		.owner_uid = a->owner_uid < 0 ? (uid_t)-1 : (uid_t)a->owner_uid,
 		.owner_name = a->owner_name[0] ? a->owner_name : owner,
 	};
-	struct plug_call *p;
-	int r;
 
 	if (!net)
 		return -ENOENT;
@@ -106,15 +124,65 @@ static int plug(struct rpc_call *call, void *args, void *ret, struct nd_error *e
 	if (a->mac[0] && !nd_mac_parse(a->mac, &opt.mac))
 		return nd_error_set(err, ND_ERR_INVALID_MAC, "%.100s", a->mac);
 	caller_name(call, owner, sizeof(owner));
-	p = malloc(sizeof(*p));
-	if (!p)
-		return nd_error_nomem(err);
-	*p = (struct plug_call){ call, a->flags & NETD_PLUG_VHOST };
-	r = ports_plug(call_netd(call), net, &opt, plugged, p, err);
-	if (r == 0)
-		return RPC_PENDING;
-	free(p);
-	return r;
+	return plug_start(call, net, &opt, a->flags & NETD_PLUG_VHOST, err);
+}
+
+/* ---- a plug by policy ---- */
+
+static bool caller_in_group(void *arg, gid_t group)
+{
+	return rpc_session_in_group(arg, group);
+}
+
+/* The policy is read each time: a change is in force at once. */
+static int judge_bridge(struct rpc_call *call, const struct network *net, struct nd_error *err)
+{
+	struct rpc_session *s = rpc_call_session(call);
+	const char *file = call_netd(call)->paths.bridge_policy;
+	struct bridge_asker who = {
+		.uid = rpc_session_uid(s), .in_group = caller_in_group, .arg = s,
+		.network = net->name, .bridge = net->live ? net->live->bridge.name : NULL,
+	};
+	ND_AUTO(free) char *text = NULL;
+	int r;
+
+	if (access_speaks_for_another(s))
+		return nd_error_set(err, ND_ERR_ACCESS_DENIED, "netdBridgePlug: a daemon cannot ask in "
+				    "the place of a user");
+	if (who.uid == 0 || who.uid == geteuid())
+		return 0;
+	r = file_read(AT_FDCWD, file, 1 << 20, &text, NULL);
+	if (r < 0 && r != -ENOENT)
+		return nd_error_sys(err, -r, "cannot read '%s'", file);
+	return bridge_policy_judge(text ? text : "", file, &who, err);
+}
+
+static int bridge_plug(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
+{
+	const netd_bridge_plug_args *a = args;
+	const struct registry *networks = &call_netd(call)->networks;
+	struct network *net = registry_by_bridge(networks, a->bridge, NULL);
+	char owner[64];
+	struct plug_options opt = {
+		.ifname = "", .queues = 1, .owner_uid = (uid_t)-1, .owner_name = owner,
+		.temporary = true, .no_vnet_hdr = !(a->flags & NETD_BRIDGE_PLUG_VNET_HDR),
+	};
+	int r = call_flags(a->flags, NETD_BRIDGE_PLUG_VNET_HDR, "netdBridgePlug", err);
+
+	if (r < 0)
+		return -EINVAL;
+	if (!net)
+		net = registry_by_name(networks, a->bridge);
+	if (!net || !network_visible(net))
+		return nd_error_set(err, ND_ERR_NO_NETWORK, "no network has the bridge or the name '%.100s'",
+				    a->bridge);
+	r = judge_bridge(call, net, err);
+	if (r < 0) {
+		err->domain = FROM_ACCESS;
+		return r;
+	}
+	caller_name(call, owner, sizeof(owner));
+	return plug_start(call, net, &opt, false, err);
 }
 
 static int unplug(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
@@ -222,6 +290,9 @@ const struct rpc_method netd_methods[] = {
 	     netd_network_plan_ret, plan_call),
 	CALL(NETD_PROC_NETWORK_PLUG, "netdNetworkPlug", 0, netd_network_plug_args,
 	     netd_network_plug_ret, plug),
+	/* bridge.conf decides, not the socket */
+	CALL(NETD_PROC_BRIDGE_PLUG, "netdBridgePlug", RPC_READ_ONLY, netd_bridge_plug_args,
+	     netd_network_plug_ret, bridge_plug),
 	CALL_ARGS(NETD_PROC_NETWORK_UNPLUG, "netdNetworkUnplug", 0, netd_network_unplug_args, unplug),
 	CALL_ARGS(NETD_PROC_NETWORK_HOLD, "netdNetworkHold", 0, lv_net_args, hold),
 	CALL_ARGS(NETD_PROC_NETWORK_RELEASE, "netdNetworkRelease", 0, lv_net_args, release),

@@ -39,6 +39,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 	*p = (struct paths){
 		.config_file = root ? join(r, "/etc/netd/netd.conf", &failed)
 				    : join(NETD_CONF_DIR, "/netd.conf", &failed),
+		.bridge_policy = root ? join(r, "/etc/netd/bridge.conf", &failed)
+				      : join(NETD_CONF_DIR, "/bridge.conf", &failed),
 		.networks = root ? join(r, "/etc/netd/networks", &failed)
 				 : join(NETD_CONF_DIR, "/networks", &failed),
 		.autostart = root ? join(r, "/etc/netd/networks/autostart", &failed)
@@ -80,7 +82,7 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 
 void paths_fini(struct paths *p)
 {
-	char **all[] = { &p->config_file, &p->networks, &p->autostart, &p->domains,
+	char **all[] = { &p->config_file, &p->bridge_policy, &p->networks, &p->autostart, &p->domains,
 			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->vmm,
 			 &p->kvm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,

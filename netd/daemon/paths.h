@@ -8,6 +8,7 @@
 
 struct paths {
 	char *config_file;	/* etc/netd/netd.conf */
+	char *bridge_policy;	/* etc/netd/bridge.conf */
 	char *networks;		/* etc/netd/networks: NAME.xml, and autostart/ */
 	char *autostart;	/* etc/netd/networks/autostart */
 	char *domains;		/* etc/netd/domains: guests, NAME.xml, and autostart/ */

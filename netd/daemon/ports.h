@@ -20,6 +20,8 @@ struct plug_options {
 	const char *owner_name;
 	uid_t owner_uid;		/* (uid_t)-1: root */
 	unsigned queues;
+	bool temporary;			/* the TAP, and then the port, goes with its last descriptor */
+	bool no_vnet_hdr;
 	/* NULL, or the port's document but for its uuid, which is made: then mac and owner_name
 	 * are not looked at. Borrowed. */
 	const struct port_def *def;

@@ -239,6 +239,11 @@ static bool in_group(int fd, gid_t primary, gid_t group)
 	return false;
 }
 
+bool rpc_session_in_group(const struct rpc_session *s, gid_t group)
+{
+	return in_group(s->fd, s->gid, group);
+}
+
 static void credentials_take(struct rpc_session *s, gid_t group_gid)
 {
 	struct ucred cred;

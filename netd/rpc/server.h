@@ -114,6 +114,8 @@ void rpc_session_start_keepalive(struct rpc_session *s);
 uid_t rpc_session_uid(const struct rpc_session *s);
 gid_t rpc_session_gid(const struct rpc_session *s);
 pid_t rpc_session_pid(const struct rpc_session *s);
+/* By what the kernel knew of the peer when it connected. */
+bool rpc_session_in_group(const struct rpc_session *s, gid_t group);
 /* A new descriptor of the peer's process, which is that of pid for as long as the process has not
  * ended; -1 where the kernel cannot tell. */
 int rpc_session_peer_pidfd(const struct rpc_session *s);

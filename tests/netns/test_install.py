@@ -116,7 +116,8 @@ class Install(netdtest.TestCase):
         self.assertEqual(os.listdir(PREFIX + "/etc/netd/networks/autostart"), [])
 
     def test_units_manuals_and_completion_are_where_they_are_looked_for(self):
-        for path in ("share/man/man8/netd.8", "share/man/man1/netdctl.1", "share/man/man5/netd.conf.5",
+        for path in ("share/man/man8/netd.8", "share/man/man8/netd-bridge-helper.8", "libexec/netd/netd-bridge-helper",
+                     "share/man/man1/netdctl.1", "share/man/man5/netd.conf.5",
                      "share/man/man5/netd-network.5", "share/bash-completion/completions/netdctl",
                      "share/netd/schemas/network.rng", "lib/sysusers.d/netd.conf"):
             path = os.path.join(PREFIX, path)
