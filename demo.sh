@@ -71,7 +71,7 @@ ip -br link >"$root/links.before"
 nft list ruleset >"$root/rules.before"
 
 say "Starting netd in a network namespace of its own"
-NETD_SCHEMAS=$top/xml-schemas "$bin/netd/daemon/netd" --root "$root" \
+NETD_SCHEMAS=$top/xml-schemas NETD_VMM=$bin/vmm/netd-vmm "$bin/netd/daemon/netd" --root "$root" \
 	--serve "$bin/netd/serve/netd-serve" 2>"$root/netd.log" &
 netd=$!
 for _ in $(seq 100); do
@@ -85,17 +85,23 @@ show netdctl net-define examples/default.xml
 show netdctl net-start default
 show netdctl net-list
 
-say "A guest: Debian's kernel in QEMU, on a TAP that netd plugs into the network"
-accel=(-accel tcg -cpu max)
-if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
-	accel=(-accel kvm -cpu host)
-fi
-mac=52:54:00:de:80:01
-show netdctl net-plug default --mac $mac --exec -- \
-	qemu-system-x86_64 -M q35 "${accel[@]}" -m 256 -display none -nodefaults -no-reboot -serial stdio \
-	-kernel build/guest/vmlinuz -initrd build/guest/initrd -append "console=ttyS0 quiet panic=-1" \
-	-netdev "tap,id=net0,fd=%fd" -device "virtio-net-pci,netdev=net0,mac=$mac" </dev/null |
-	tee "$root/guest.log" | sed -un 's/\r$//; s/.*\[guest\]/  [guest]/p' &
+# netd-vmm needs KVM, QEMU does without.
+start_guest()
+{
+	local kernel=build/guest/vmlinuz initrd=build/guest/initrd mac=52:54:00:de:80:01
+	if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
+		show netdctl run --kernel $kernel --initrd $initrd --network default --name demo-guest \
+			--append "quiet panic=-1"
+	else
+		show netdctl net-plug default --mac $mac --exec -- \
+			qemu-system-x86_64 -M q35 -accel tcg -cpu max -m 256 -display none -nodefaults -no-reboot \
+			-serial stdio -kernel $kernel -initrd $initrd -append "console=ttyS0 quiet panic=-1" \
+			-netdev "tap,id=net0,fd=%fd" -device "virtio-net-pci,netdev=net0,mac=$mac"
+	fi
+}
+
+say "A guest: Debian's kernel on a TAP that netd plugs into the network"
+start_guest </dev/null | tee "$root/guest.log" | sed -un 's/\r$//; s/.*\[guest\]/  [guest]/p; /^\x1b\[2m\$/p' &
 guest=$!
 for _ in $(seq 600); do
 	grep -q 'hold the line' "$root/guest.log" 2>/dev/null && break
