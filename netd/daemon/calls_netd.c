@@ -17,7 +17,7 @@
 #include "netd/daemon/file.h"
 #include "netd/daemon/plan_call.h"
 #include "netd/daemon/ports.h"
-#include "netd/daemon/reconcile.h"
+#include "netd/daemon/check.h"
 
 static int get_version(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
@@ -223,7 +223,7 @@ static int release(struct rpc_call *call, void *args, void *ret, struct nd_error
 		return -ENOENT;
 	net->held = false;
 	nd_log(LOG_INFO, net->name, "released");
-	reconcile_check(call_netd(call), net);
+	check_network(call_netd(call), net);
 	return RPC_DONE;
 }
 

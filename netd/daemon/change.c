@@ -196,6 +196,17 @@ int change_replan_undo(struct operation *op)
 	return OP_DONE;
 }
 
+int change_commit(struct operation *op, struct nd_error *err)
+{
+	change_replan_commit(change_of(op));
+	return 0;
+}
+
+void change_server_told(void *arg, const struct nd_error *err)
+{
+	operation_resume(arg, err ? -err->code : 0, err);
+}
+
 void change_replan_commit(struct change *c)
 {
 	plan_free(c->op.net->applied);

@@ -90,6 +90,9 @@ int change_replan(struct operation *op, struct nd_error *err);
 int change_replan_undo(struct operation *op);
 /* Main: c->plan is the network's now. */
 void change_replan_commit(struct change *c);
+int change_commit(struct operation *op, struct nd_error *err);	/* the same as a step */
+/* What servers.h tells in the end, to a step that waits for it; arg is the operation. */
+void change_server_told(void *arg, const struct nd_error *err);
 /* Brings the kernel from one plan to another (NULL: nothing). Worker. */
 int change_apply(struct change *c, const struct plan *was, const struct plan *want,
 		 struct nd_error *err);

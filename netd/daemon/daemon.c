@@ -11,6 +11,7 @@
 #include "netd/daemon/foreign.h"
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/listen.h"
+#include "netd/daemon/load.h"
 #include "netd/daemon/reconcile.h"
 #include "netd/daemon/takeover.h"
 
@@ -197,7 +198,7 @@ int daemon_start(struct netd *d, struct nd_error *err)
 {
 	int r = 0;
 
-	reconcile_load(d);
+	load_all(d);
 	d->unread += guest_load(d, false);
 	takeover_load(d);
 	r = listen_all(d, err);		/* first, since nothing has to be taken back; none is answered yet */

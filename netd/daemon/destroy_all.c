@@ -12,7 +12,7 @@
 
 #include "netd/base/array.h"
 #include "netd/base/log.h"
-#include "netd/daemon/reconcile.h"
+#include "netd/daemon/check.h"
 
 struct destroy_all {
 	struct worker_job job;
@@ -64,7 +64,7 @@ static void one_ended(void *arg, struct network *net, const struct nd_error *err
 			a->err = *err;
 			(void)nd_error_prefix(&a->err, "network '%s'", net->name);
 		}
-		reconcile_check(a->netd, net);
+		check_network(a->netd, net);
 	}
 	tell_progress(a, net->name);
 	if (a->n_ended == a->n_networks)

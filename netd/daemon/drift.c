@@ -12,7 +12,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
-#include "netd/daemon/reconcile.h"
+#include "netd/daemon/check.h"
 #include "netd/daemon/rules.h"
 
 #define LOOK_EVERY_US (25 * 1000000ULL)
@@ -115,7 +115,7 @@ static void on_bridge(struct drift *w, struct network *net, bool removed,
 		net->bridge_ifindex = link->fact.ifindex;
 	}
 	if (removed || !bridge_fits(net, link))
-		reconcile_check_links(w->netd, net);
+		check_links(w->netd, net);
 }
 
 static bool port_fits(const struct network *net, const struct port *port,
@@ -164,9 +164,9 @@ static void on_other(struct drift *w, bool removed, const struct link_info *link
 		memcpy(m->name, link->fact.name, sizeof(m->name));
 	}
 	if (now && !being_plugged(now, link))
-		reconcile_check_links(w->netd, now);
+		check_links(w->netd, now);
 	if (was && !nd_streq(link->fact.kind, "tun"))
-		reconcile_check_links(w->netd, was);
+		check_links(w->netd, was);
 }
 
 static bool has_sysctl_of(const struct plan *plan, const char *ifname)
@@ -192,7 +192,7 @@ static void on_uplink(struct drift *w, const char *ifname, bool by_route)
 		if (net->live && net->applied && compile_uses_uplink(net->live, ifname) &&
 		    (by_route || net->live->forward.n_interfaces) &&
 		    !has_sysctl_of(net->applied, ifname))
-			reconcile_check_links(w->netd, net);
+			check_links(w->netd, net);
 }
 
 static void on_link(void *arg, bool removed, const struct link_info *link)
@@ -211,7 +211,7 @@ static void on_link(void *arg, bool removed, const struct link_info *link)
 	if (!net)
 		on_other(w, removed, link);
 	else if (removed || !port_fits(net, port, link))
-		reconcile_check_links(w->netd, net);
+		check_links(w->netd, net);
 }
 
 /* ---- addresses, routes, sysctls ---- */
@@ -226,7 +226,7 @@ static void on_addr(void *arg, bool removed, const struct kernel_addr *addr)
 
 		if (item->kind == PLAN_ADDR && item->addr.prefix.len == addr->prefix.len &&
 		    nd_ip_equal(&item->addr.prefix.addr, &addr->prefix.addr)) {
-			reconcile_check_links(w->netd, net);
+			check_links(w->netd, net);
 			return;
 		}
 	}
@@ -245,7 +245,7 @@ static void on_route(void *arg, bool removed, const struct kernel_route *route)
 		const struct plan_item *item = &net->applied->items[i];
 
 		if (item->kind == PLAN_ROUTE && route_matches(route, route->oif, &item->route)) {
-			reconcile_check_links(w->netd, net);
+			check_links(w->netd, net);
 			return;
 		}
 	}
@@ -296,7 +296,7 @@ static void on_netconf(void *arg, const struct netconf_event *e)
 		if (net->live && net->applied &&
 		    ((untold && net == owner) ||
 		     netconf_contradicts(net->applied, e, forwarding, rp_filter)))
-			reconcile_check_links(w->netd, net);
+			check_links(w->netd, net);
 		if (owner)
 			break;
 	}
@@ -320,7 +320,7 @@ static void on_nft(void *arg, const struct nft_event *e)
 static void look_at_all(struct drift *w)
 {
 	rules_check(w->rules, "");
-	reconcile_check_all(w->netd);
+	check_all(w->netd);
 }
 
 static void on_resync(void *arg)

@@ -30,7 +30,6 @@ struct netd {
 	struct host_dns *host_dns;
 	struct rpc_server *rpc;
 	unsigned unread;		/* files of networks and ports that were skipped at start */
-	struct round *boot;		/* the first check of all; NULL once it is through */
 	bool round_waiting;		/* a look at all is queued, or at work */
 	bool round_again;		/* ... and another was asked for meanwhile */
 	bool first_of_boot;		/* the networks to be started at boot are being started ... */

@@ -122,18 +122,13 @@ static int revise_kernel_undo(struct operation *op)
 	return concerns_services(revision_of(op)) ? change_replan_undo(op) : OP_DONE;
 }
 
-static void server_told(void *arg, const struct nd_error *err)
-{
-	operation_resume(arg, err ? -err->code : 0, err);
-}
-
 static int revise_server(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);
 
 	if (!concerns_services(revision_of(op)))
 		return OP_DONE;
-	servers_update(c->netd->servers, nd_take_ptr(&c->serve), server_told, op);
+	servers_update(c->netd->servers, nd_take_ptr(&c->serve), change_server_told, op);
 	return OP_WAIT;
 }
 

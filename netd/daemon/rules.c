@@ -9,7 +9,6 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/operation.h"
-#include "netd/daemon/reconcile.h"
 #include "netd/daemon/worker.h"
 
 /* How often it is looked whether all is quiet. */
