@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The RPC's session decoder with every call's argument type, as a client's bytes reach it.
+/* The RPC's session decoder with the daemon's own calls and limits, as a client's bytes reach it. Only
+ * the calls' handlers are others, which touch nothing.
  *
  * The first byte of the input is how: bit 0 read-only socket, bit 1 the connection is open already,
  * the rest how long the pieces are in which the bytes arrive. Another client stands by, and must
@@ -14,9 +15,8 @@
 
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
-#include "netd/rpc/netd.h"
-#include "netd/rpc/protocol.h"
-#include "netd/rpc/server.h"
+#include "netd/daemon/calls.h"
+#include "netd/daemon/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,11 +25,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct host {
 	sd_event *event;
 	struct rpc_server *server;
+	struct calls calls;
+	struct rpc_method *own;		/* of netd's program */
 	int witness;
 	struct rpc_call *pending[PENDING_MAX];
 	unsigned n_pending;
-	bool open_next;
 };
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
 
 static void answer_all(struct host *h)
 {
@@ -68,54 +75,38 @@ static int handle_close(struct rpc_call *call, void *args, void *ret, struct nd_
 	return RPC_DONE;
 }
 
-#define ARGS(number, type) \
-	{ .proc = number, .api = #number, .flags = number & 1, .args = (xdrproc_t)xdr_##type, \
-	  .args_size = sizeof(type), .handle = handle }
-#define EARLY (RPC_READ_ONLY | RPC_BEFORE_OPEN | RPC_BEFORE_AUTH)
+/* Those that the daemon does not have stay without a handler: they are refused by name. */
+static void replace_handlers(struct rpc_method *methods, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (methods[i].handle)
+			methods[i].handle = handle;
+}
 
-static const struct rpc_method methods[] = {
-	{ LV_PROC_AUTH_LIST, "list", 0, EARLY, NULL, (xdrproc_t)xdr_lv_auth_list_ret, 0,
-	  sizeof(lv_auth_list_ret), handle_auth_list },
-	{ LV_PROC_CONNECT_OPEN, "open", 0, EARLY, (xdrproc_t)xdr_lv_connect_open_args, NULL,
-	  sizeof(lv_connect_open_args), 0, handle_open },
-	{ LV_PROC_CONNECT_CLOSE, "close", 0, EARLY, .handle = handle_close },
-	ARGS(LV_PROC_CONNECT_GET_MAX_VCPUS, lv_connect_get_max_vcpus_args),
-	ARGS(LV_PROC_CONNECT_LIST_NETWORKS, lv_names_args),
-	ARGS(LV_PROC_NETWORK_CREATE, lv_net_args),
-	ARGS(LV_PROC_NETWORK_DEFINE_XML, lv_xml_args),
-	ARGS(LV_PROC_NETWORK_GET_XML_DESC, lv_net_flags_args),
-	ARGS(LV_PROC_NETWORK_LOOKUP_BY_NAME, lv_name_args),
-	ARGS(LV_PROC_NETWORK_LOOKUP_BY_UUID, lv_uuid_args),
-	ARGS(LV_PROC_NETWORK_SET_AUTOSTART, lv_network_set_autostart_args),
-	ARGS(LV_PROC_CONNECT_SUPPORTS_FEATURE, lv_connect_supports_feature_args),
-	ARGS(LV_PROC_CONNECT_GET_SYSINFO, lv_flags_args),
-	ARGS(LV_PROC_CONNECT_LIST_ALL_NETWORKS, lv_list_all_args),
-	ARGS(LV_PROC_NETWORK_UPDATE, lv_network_update_args),
-	ARGS(LV_PROC_NODE_GET_CPU_MAP, lv_node_get_cpu_map_args),
-	ARGS(LV_PROC_CONNECT_NETWORK_EVENT_REGISTER_ANY, lv_network_event_register_any_args),
-	ARGS(LV_PROC_CONNECT_NETWORK_EVENT_DEREGISTER_ANY, lv_callback_args),
-	ARGS(LV_PROC_NETWORK_GET_DHCP_LEASES, lv_network_get_dhcp_leases_args),
-	ARGS(LV_PROC_NETWORK_LIST_ALL_PORTS, lv_network_list_all_ports_args),
-	ARGS(LV_PROC_NETWORK_PORT_LOOKUP_BY_UUID, lv_network_port_lookup_by_uuid_args),
-	ARGS(LV_PROC_NETWORK_PORT_CREATE_XML, lv_network_port_create_xml_args),
-	ARGS(LV_PROC_NETWORK_PORT_GET_PARAMETERS, lv_network_port_get_parameters_args),
-	ARGS(LV_PROC_NETWORK_PORT_SET_PARAMETERS, lv_network_port_set_parameters_args),
-	ARGS(LV_PROC_NETWORK_PORT_GET_XML_DESC, lv_port_flags_args),
-	ARGS(LV_PROC_CONNECT_SET_IDENTITY, lv_connect_set_identity_args),
-	ARGS(LV_PROC_NETWORK_DEFINE_XML_FLAGS, lv_xml_flags_args),
-	ARGS(LV_PROC_NETWORK_SET_METADATA, lv_network_set_metadata_args),
-	ARGS(LV_PROC_NETWORK_GET_METADATA, lv_network_get_metadata_args),
-};
-static const struct rpc_method netd_methods[] = {
-	ARGS(NETD_PROC_NETWORK_PLAN, netd_network_plan_args),
-	ARGS(NETD_PROC_NETWORK_PLUG, netd_network_plug_args),
-	ARGS(NETD_PROC_NETWORK_UNPLUG, netd_network_unplug_args),
-};
-static const struct rpc_program lv = { LV_PROGRAM, LV_VERSION, methods, ND_COUNT(methods) };
-static const struct rpc_program own = {
-	NETD_PROGRAM, NETD_VERSION, netd_methods, ND_COUNT(netd_methods),
-};
-static const struct rpc_program *const programs[] = { &lv, &own };
+static void set_handler(struct rpc_method *methods, size_t n, int32_t proc, rpc_handler handler)
+{
+	for (size_t i = 0; i < n; i++)
+		if (methods[i].proc == proc)
+			methods[i].handle = handler;
+}
+
+/* The daemon's tables. */
+static void calls_make(struct host *h)
+{
+	struct calls *c = &h->calls;
+	size_t size = n_netd_methods * sizeof(*h->own);
+
+	require(calls_init(c, NULL) == 0);
+	h->own = malloc(size);
+	require(h->own);
+	memcpy(h->own, netd_methods, size);
+	c->netd.methods = h->own;
+	replace_handlers(h->own, n_netd_methods);
+	replace_handlers(c->methods, c->remote.n_methods);
+	set_handler(c->methods, c->remote.n_methods, LV_PROC_AUTH_LIST, handle_auth_list);
+	set_handler(c->methods, c->remote.n_methods, LV_PROC_CONNECT_OPEN, handle_open);
+	set_handler(c->methods, c->remote.n_methods, LV_PROC_CONNECT_CLOSE, handle_close);
+}
 
 static const uint8_t auth_list_call[28] = {
 	0, 0, 0, 28, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 66,
@@ -126,12 +117,6 @@ static const uint8_t auth_list_reply[32] = {
 static const uint8_t open_call[36] = {
 	0, 0, 0, 36, 0x20, 0, 0x80, 0x86, 0, 0, 0, 1, 0, 0, 0, 1,
 };
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void loop(struct host *h)
 {
@@ -151,17 +136,24 @@ static int client_new(struct host *h, bool read_only)
 static struct host *host_get(void)
 {
 	static struct host host;
-	struct rpc_server_options opt = {
-		.programs = programs, .n_programs = ND_COUNT(programs), .context = &host,
-		.max_sessions = 100, .max_unauthenticated = 20, .max_calls_per_session = 5,
-		.auth_timeout_s = 86400,
-	};
+	struct netd_config config;
+	struct rpc_server_options opt = { .context = &host };
 
 	if (host.event)
 		return &host;
 	nd_log_init("fuzz", LOG_EMERG);
 	require(sd_event_new(&host.event) >= 0);
+	calls_make(&host);
+	require(netd_config_init(&config, NULL, NULL) == 0);
 	opt.event = host.event;
+	opt.programs = host.calls.programs;
+	opt.n_programs = ND_COUNT(host.calls.programs);
+	opt.max_sessions = config.max_clients;
+	opt.max_unauthenticated = config.max_unauthenticated;
+	opt.max_calls_per_session = config.max_calls_per_client;
+	opt.max_message_bytes = config.max_message_kib * 1024;
+	opt.auth_timeout_s = 86400;	/* the other client never opens */
+	netd_config_fini(&config);
 	require(rpc_server_new(&opt, &host.server, NULL) == 0);
 	host.witness = client_new(&host, true);
 	return &host;
