@@ -61,6 +61,12 @@ class Clients(netdtest.TestCase):
     def test_ruby_libvirt(self):
         self.assertIn("closed", self.compare("ruby", CLIENTS + "/ruby.rb", "{target}", "{xml}"))
 
+    def test_libvirt_python_on_asyncio(self):
+        out = self.compare("/usr/bin/python3", CLIENTS + "/asynchronous.py", "{target}", "{xml}")
+        self.assertEqual([line for line in out.splitlines() if line.startswith("event")],
+                         ["event sysnet " + what for what in ("defined", "started", "stopped", "undefined")])
+        self.assertIn("alive 1 closed False\nleft 0\n", out)
+
     def test_go_libvirt(self):
         with tempfile.TemporaryDirectory() as d:
             sh("go", "build", "-o", d + "/client", CLIENTS + "/golibvirt/main.go", timeout=300,
