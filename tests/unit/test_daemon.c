@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #include "netd/base/str.h"
+#include "netd/daemon/bridge_policy.h"
 #include "netd/daemon/config.h"
 #include "netd/daemon/file.h"
 #include "netd/daemon/host_dns.h"
@@ -47,11 +48,69 @@ START_TEST(an_unknown_key_is_refused_with_its_line)
 }
 END_TEST
 
+START_TEST(a_takeover_is_asked_for_refused_or_left_to_the_place)
+{
+	ck_assert_int_eq(parse(""), 0);
+	ck_assert_int_eq(config.libvirt_takeover, TAKEOVER_IN_PLACE);
+	ck_assert_int_eq(parse("libvirt_takeover = no\n"), 0);
+	ck_assert_int_eq(config.libvirt_takeover, TAKEOVER_NO);
+	ck_assert_int_eq(parse("libvirt_takeover = yes\n"), 0);
+	ck_assert_int_eq(config.libvirt_takeover, TAKEOVER_YES);
+}
+END_TEST
+
+static bool in_group_seven(void *arg, gid_t group)
+{
+	return group == 7;
+}
+
+START_TEST(the_bridge_policy_allows_what_is_said_and_not_denied)
+{
+	static const struct {
+		const char *text;
+		bool allowed;
+	} cases[] = {
+		{ "", false },
+		{ "# allow all\n", false },
+		{ "allow all", true },
+		{ "\tallow   lab\r\n", true },
+		{ "allow virbr1\n", true },
+		{ "allow lab2\nallow virbr\n", false },
+		{ "allow all\ndeny lab\n", false },
+		{ "deny virbr1\nallow all\n", false },
+		{ "allow lab user 1000\n", true },
+		{ "allow lab user 1001\n", false },
+		{ "allow lab user no-such-user\n", false },
+		{ "allow lab group 7\n", true },
+		{ "allow lab group 8\n", false },
+		{ "allow all\ndeny all group 8\n", true },
+		{ "allow all\ndeny all group 7\n", false },
+		/* lines that cannot be read allow nothing */
+		{ "allow all\nallow\n", false },
+		{ "allow all\nallow lab user\n", false },
+		{ "allow all\nallow lab person 1000\n", false },
+		{ "allow all\nallow lab user 1000 now\n", false },
+		{ "allow all\ninclude /etc/other\n", false },
+	};
+	const struct bridge_asker who = {
+		.uid = 1000, .in_group = in_group_seven, .network = "lab", .bridge = "virbr1",
+	};
+
+	for (size_t i = 0; i < ND_COUNT(cases); i++) {
+		err = (struct nd_error){ 0 };
+		ck_assert_msg((bridge_policy_judge(cases[i].text, "bridge.conf", &who, &err) == 0) ==
+			      cases[i].allowed, "'%s': %s", cases[i].text, err.text);
+		ck_assert(cases[i].allowed || err.kind == ND_ERR_ACCESS_DENIED);
+	}
+	ck_assert_str_eq(err.text, "bridge.conf:2: 'include' is neither allow nor deny");
+}
+END_TEST
+
 START_TEST(bad_values_are_refused)
 {
 	static const char *const bad[] = {
 		"repair = perhaps", "max_clients = 0", "max_clients = 1x", "max_clients = -1",
-		"log_level = loud", "serve_uid_base = 0", "repair", "= yes",
+		"log_level = loud", "serve_uid_base = 0", "repair", "= yes", "libvirt_takeover = later",
 	};
 
 	for (size_t i = 0; i < ND_COUNT(bad); i++)
@@ -459,6 +518,8 @@ int main(void)
 	tcase_add_test(t, every_kind_of_key_is_read);
 	tcase_add_test(t, an_unknown_key_is_refused_with_its_line);
 	tcase_add_test(t, bad_values_are_refused);
+	tcase_add_test(t, a_takeover_is_asked_for_refused_or_left_to_the_place);
+	tcase_add_test(t, the_bridge_policy_allows_what_is_said_and_not_denied);
 	tcase_add_test(t, loopback_resolvers_are_told_from_real_ones);
 	tcase_add_test(t, hosts_are_read_without_loopback_and_empty_lines);
 	tcase_add_checked_fixture(f, make_root, remove_root);
