@@ -26,11 +26,13 @@ class Verbs(Guests):
         done = client(*words, check=False)
         return done.stdout, done.stderr, done.returncode
 
-    def alike(self, *words, undo=None):
-        """Both clients say the same, and end the same way; `undo` (a virsh command) comes between them."""
+    def alike(self, *words, undo=None, settle=None):
+        """Both clients say the same, and end the same way; `undo` (a virsh command) and `settle` come between them."""
         virsh = self.told(self.netd.virsh, *words)
         if undo:
             wait_for(undo, lambda: self.netd.virsh(*undo, check=False).returncode == 0)	# a shutdown takes its time
+        if settle:
+            settle()
         self.assertEqual(self.told(self.ctl, *words), virsh)
         return virsh
 
@@ -172,6 +174,10 @@ class Interfaces(Verbs):
         self.assertEqual(self.json("domif-getlink", "web", "vnet0"), {"interface": "vnet0", "state": "up"})
         self.assertGreaterEqual(self.json("domifstat", "web", "vnet0")["tx_errs"], 0)
 
+    def gone(self):
+        """The guest has let go of the interface that was detached."""
+        wait_for("the interface to go", lambda: self.NEW not in self.virsh("dumpxml", "web").stdout)
+
     def test_links(self):
         printed = ["domif-setlink", "web", "vnet0", "down", "--print-xml"]
         self.assertEqual(re.sub(r"\s+<", "<", self.ctl(*printed).stdout),	# virsh's new element stands in no line
@@ -190,14 +196,14 @@ class Interfaces(Verbs):
         detach = ["detach-interface", "web", "network", "--mac", self.NEW]
         for affect in ([], ["--live"], ["--config"], ["--live", "--config"], ["--persistent"], ["--current"]):
             with self.subTest(affect=affect):
-                self.alike(*attach, *affect, undo=detach + affect)
+                self.alike(*attach, *affect, undo=detach + affect, settle=self.gone)
                 self.assertEqual("--config" in affect or "--persistent" in affect,
                                  self.NEW in self.virsh("dumpxml", "--inactive", "web").stdout)
                 self.assertEqual(affect != ["--config"], self.NEW in self.virsh("dumpxml", "web").stdout)
                 self.alike(*detach, *affect, undo=attach + affect)
-                self.assertNotIn(self.NEW, self.virsh("dumpxml", "web").stdout)
+                self.gone()
                 self.assertNotIn(self.NEW, self.virsh("dumpxml", "--inactive", "web").stdout)
-        self.assertEqual(self.taps(), ["vnet0"])
+        wait_for("the devices to go", lambda: self.taps() == ["vnet0"])
         for words in (["web", "bridge"], ["another", "network"], ["web", "network", "--mac", self.NEW],
                       ["web", "network", "--print-xml"], ["web", "network", "--config", "--print-xml"],
                       ["web", "network", "--persistent", "--current"], ["nobody", "network"]):
@@ -233,12 +239,14 @@ class Interfaces(Verbs):
         down = self.file("down.xml", (NIC % self.NEW).replace("</interface>", "<link state='down'/></interface>").encode())
         for affect in ([], ["--live"], ["--config"], ["--persistent"]):
             with self.subTest(affect=affect):
-                self.alike("attach-device", "web", self.nic, *affect, undo=["detach-device", "web", self.nic, *affect])
+                self.alike("attach-device", "web", self.nic, *affect, undo=["detach-device", "web", self.nic, *affect],
+                           settle=self.gone)
                 self.alike("update-device", "web", down, *affect)
                 self.assertIn("<link state='down'/>", self.virsh("dumpxml", "web", *(["--inactive"] if "--config" in affect
                                                                                     else [])).stdout)
                 self.alike("update-device", "web", self.nic, "--force", *affect)
                 self.alike("detach-device", "web", self.nic, *affect, undo=["attach-device", "web", self.nic, *affect])
+                self.gone()
         for words in (["detach-device", "web", self.nic], ["update-device", "web", self.nic],
                       ["attach-device", "web", "/nowhere"], ["attach-device", "another", self.nic],
                       ["attach-device", "another", self.nic, "--live", "--current"], ["detach-device", "nobody", self.nic],
