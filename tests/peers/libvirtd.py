@@ -104,3 +104,4 @@ class Libvirtd:
             self.process.kill()
         if self.ns:
             self.ns.delete()
+        shutil.rmtree(self.dir, ignore_errors=True)
