@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dhcp_guest.c -- a guest that is up to no good, and one that only wants to be served
  *
- *	dhcp_guest flood IFNAME SECONDS discover|rapid|request|release|garbage
+ *	dhcp_guest flood IFNAME SECONDS discover|rapid|request|release|garbage|arp
  *		frames as fast as the interface takes them, each from another made-up MAC
- *		(garbage: DHCP frames with random bytes changed); prints how many
+ *		(garbage: DHCP frames with random bytes changed; arp: ARP requests and replies that claim
+ *		random addresses, one in two with random bytes in it or cut short); prints how many
  *	dhcp_guest echo IFNAME SECONDS
  *		a server that has nothing to do but send back what a probe sends it
  *	dhcp_guest probe IFNAME SECONDS
@@ -112,11 +113,37 @@ static ssize_t receive(int fd, uint8_t frame[PEER_FRAME_MAX], uint64_t *at_us_ou
 
 /* --- flood --- */
 
+/* An ARP packet of Ethernet and IPv4 (RFC 826) from the MAC, claiming `any`. */
+static void make_arp(struct peer_request *r, const struct nd_mac *mac, struct in_addr any)
+{
+	static const uint8_t head[] = { 0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0 };
+	uint8_t *f = r->frame;
+
+	memset(f, 0xff, 6);
+	memcpy(f + 6, mac->bytes, 6);
+	memcpy(f + 12, head, sizeof(head));
+	f[21] = 1 + rand() % 2;			/* request or reply */
+	memcpy(f + 22, mac->bytes, 6);
+	memcpy(f + 28, &any, 4);
+	memset(f + 32, 0, 28);
+	memcpy(f + 38, &any, 4);
+	r->len = 60;
+	if (rand() % 2)
+		return;
+	for (int i = 0; i < 4; i++)
+		f[14 + rand() % 28] = (uint8_t)rand();
+	r->len = 14 + (size_t)rand() % 46;
+}
+
 static void make_hostile(struct peer_request *r, const char *kind, unsigned n)
 {
 	struct nd_mac mac = peer_mac(0x100000 + n % MACS);
 	struct in_addr any = { htonl(0xc0a80702 + (uint32_t)rand() % 250) };
 
+	if (strcmp(kind, "arp") == 0) {
+		make_arp(r, &mac, any);
+		return;
+	}
 	if (strcmp(kind, "release") == 0) {
 		peer_begin(r, mac, 7);
 		peer_set_ip(r, PEER_CIADDR, any);

@@ -58,7 +58,7 @@ class Hostile(servetest.ServeTestCase):
         calm = self.probe(guest)
         print("\n%-10s %s" % ("calm", calm))
         before = self.memory_kib()
-        for kind in ("discover", "rapid", "request", "release", "garbage"):
+        for kind in ("discover", "rapid", "request", "release", "garbage", "arp"):
             seen = self.flooded(guest, attacker, kind)
             print("%-10s %s" % (kind, seen), flush=True)
             self.judge(kind, seen)
