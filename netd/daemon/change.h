@@ -64,13 +64,14 @@ int change_choose_bridge(struct operation *op, struct nd_error *err);
 
 /*
  * The steps of a start, from "the document is final" on: c->def, or the network's own definition
- * where that is NULL. The file comes last: from then on the network runs, whatever happens to netd.
+ * where that is NULL.
  */
 int start_make(struct operation *op, struct nd_error *err);
 int start_unmake(struct operation *op);
 int start_server(struct operation *op, struct nd_error *err);
 int start_unserve(struct operation *op);
 int start_record(struct operation *op, struct nd_error *err);
+int start_unrecord(struct operation *op);
 int start_commit(struct operation *op, struct nd_error *err);
 
 /* Main: what an operator should know of a network that has just started, in the log. */
@@ -78,8 +79,8 @@ void start_notes(const struct network *net);
 
 #define START_STEPS \
 	{ "making the kernel's objects", true, start_make, start_unmake }, \
+	{ "recording the live state", true, start_record, start_unrecord }, \
 	{ "starting the server", false, start_server, start_unserve }, \
-	{ "recording the live state", true, start_record, NULL }, \
 	{ "becoming active", false, start_commit, NULL }
 
 /* Compiles `def` with the ports of the network (and c->add, without c->without) into c->plan and c->serve. Worker. */

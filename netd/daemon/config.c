@@ -133,7 +133,7 @@ static int set_bool(bool *at, const char *name, const char *value, struct nd_err
 static int set_takeover(enum libvirt_takeover *at, const char *name, const char *value,
 			struct nd_error *err)
 {
-	bool yes;
+	bool yes = false;
 	int r = set_bool(&yes, name, value, err);
 
 	if (r == 0)

@@ -375,8 +375,8 @@ static void on_message(void *arg, struct child *p, struct channel_message *m)
 
 static const struct child_hooks hooks = { on_message, on_gone };
 
-/* True: there is one, and what it is decides its HELLO. */
-static bool adopt(struct serve_instance *i)
+/* A server of an earlier netd's, if it is there and runs as uid ((uid_t)-1: whoever it is). */
+static bool find_old(struct serve_instance *i, uid_t uid)
 {
 	struct nd_error err = { 0 };
 	const struct servers_options *opt = &i->context->options;
@@ -386,10 +386,17 @@ static bool adopt(struct serve_instance *i)
 	fd = serve_sockets_connect(opt->run_dir, &i->uuid);
 	if (fd < 0)
 		return false;
-	if (child_adopt(opt->event, &serve_child, fd, i->want->uid, &hooks, i, &i->process, &err) < 0) {
-		nd_log(LOG_WARNING, i->name, "does not adopt a server: %s", err.text);
+	if (child_adopt(opt->event, &serve_child, fd, uid, &hooks, i, &i->process, &err) == 0)
+		return true;
+	nd_log(LOG_WARNING, i->name, "does not adopt a server: %s", err.text);
+	return false;
+}
+
+/* True: there is one, and what it is decides its HELLO. */
+static bool adopt(struct serve_instance *i)
+{
+	if (!find_old(i, i->want->uid))
 		return false;
-	}
 	i->adopted_hello = false;
 	enter(i, ADOPTING, ADOPT_US);
 	return true;
@@ -467,6 +474,15 @@ static void stop(struct serve_instance *i)
 	if (request(i, CHANNEL_QUIT, NULL, 0, NULL, 0) < 0)
 		process_useless(i);
 	enter(i, STOPPING, QUIT_US);
+}
+
+bool serve_instance_end_old(struct serve_instance *i)
+{
+	if (!find_old(i, (uid_t)-1))
+		return false;
+	nd_log(LOG_INFO, NULL, "ends a server (pid %d) without a network", child_pid(i->process));
+	stop(i);
+	return true;
 }
 
 /* The callbacks may start the network anew, so the instance is forgotten first. */

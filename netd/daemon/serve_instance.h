@@ -42,6 +42,10 @@ const struct nd_uuid *serve_instance_uuid(const struct serve_instance *i);
 void serve_instance_want(struct serve_instance *i, struct serve_config *config, servers_done done,
 			 void *arg);
 
+/* For one of which nothing was wanted yet: tells a server that an earlier netd left to end, whoever it is. What
+ * is wanted from then on waits for that. False: there is none. */
+bool serve_instance_end_old(struct serve_instance *i);
+
 /* What is wanted; NULL once it is to end. */
 const struct serve_config *serve_instance_config(const struct serve_instance *i);
 const struct lease_cache *serve_instance_leases(const struct serve_instance *i);

@@ -79,6 +79,17 @@ int servers_new(const struct servers_options *opt, struct servers **out, struct 
 	return 0;
 }
 
+/* NULL: out of memory. */
+static struct serve_instance *add(struct servers *s, const struct nd_uuid *uuid)
+{
+	struct serve_instance *i = serve_instance_new(&s->context, uuid);
+
+	if (i && nd_hash_set(s->by_uuid, serve_instance_uuid(i)->bytes, sizeof(uuid->bytes), i) == 0)
+		return i;
+	serve_instance_free(i);
+	return NULL;
+}
+
 void servers_start(struct servers *s, struct serve_config *config, servers_done done, void *arg)
 {
 	struct serve_instance *i = find(s, &config->uuid);
@@ -89,16 +100,13 @@ void servers_start(struct servers *s, struct serve_config *config, servers_done 
 		done(arg, NULL);
 		return;
 	}
+	if (!i)
+		i = add(s, &config->uuid);
 	if (!i) {
-		i = serve_instance_new(&s->context, &config->uuid);
-		if (!i || nd_hash_set(s->by_uuid, serve_instance_uuid(i)->bytes,
-				      sizeof(config->uuid.bytes), i) < 0) {
-			serve_instance_free(i);
-			serve_config_free(config);
-			nd_error_nomem(&err);
-			done(arg, &err);
-			return;
-		}
+		serve_config_free(config);
+		nd_error_nomem(&err);
+		done(arg, &err);
+		return;
 	}
 	serve_instance_want(i, config, done, arg);
 }
@@ -123,26 +131,14 @@ void servers_stop(struct servers *s, const struct nd_uuid *net, servers_done don
 		done(arg, NULL);
 }
 
-/* A server whose network is gone: ended, whoever it is. */
+/* A server whose network does not run: ended, whoever it is. If the network is started meanwhile, its own server
+ * waits for the addresses. */
 static void stray_end(struct servers *s, const struct nd_uuid *uuid)
 {
-	static const struct child_hooks nobody = { 0 };
-	const struct servers_options *opt = &s->context.options;
-	struct child *p;
-	struct nd_error err = { 0 };
-	int fd = serve_sockets_connect(opt->run_dir, uuid);
+	struct serve_instance *i = add(s, uuid);
 
-	serve_sockets_unlink(opt->run_dir, uuid);
-	if (fd < 0)
-		return;
-	if (child_adopt(opt->event, &serve_child, fd, (uid_t)-1, &nobody, NULL, &p, &err) < 0) {
-		nd_log(LOG_WARNING, NULL, "cannot end a server without a network: %s", err.text);
-		return;
-	}
-	nd_log(LOG_INFO, NULL, "ends a server (pid %d) without a network", child_pid(p));
-	if (child_send(p, CHANNEL_QUIT, 0, NULL, 0, NULL, 0) < 0)
-		child_kill(p);
-	serve_pool_bury(s->context.pool, p);
+	if (i && !serve_instance_end_old(i))
+		on_ended(s, i);
 }
 
 void servers_end_strays(struct servers *s)

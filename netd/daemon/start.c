@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* start.c -- a network comes up: kernel objects, server, and last the file that says so */
+/* start.c -- a network comes up: kernel objects, the file that says so, server */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -75,12 +75,22 @@ int start_unserve(struct operation *op)
 	return OP_WAIT;
 }
 
-/* Worker: from here on the network runs, whatever happens to netd. */
+/* Worker, and at once after the kernel's part, which saves the way there and back: from here on the network runs,
+ * whatever happens to netd. The next one starts the server that this one did not come to. */
 int start_record(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);
 
 	return store_write_live(c->netd->store, c->live, err);
+}
+
+int start_unrecord(struct operation *op)
+{
+	struct nd_error err = { 0 };
+
+	if (store_remove_live(change_of(op)->netd->store, op->net->name, &err) < 0)
+		nd_log(LOG_ERR, op->net->name, "taking back a failed start: %s", err.text);
+	return OP_DONE;
 }
 
 int start_commit(struct operation *op, struct nd_error *err)

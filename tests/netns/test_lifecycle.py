@@ -4,7 +4,10 @@
 import json
 import os
 import re
+import signal
 import tempfile
+import threading
+import time
 
 import netdtest
 from netdtest import nat_xml, sh, wait_for
@@ -179,6 +182,27 @@ class Lifecycle(netdtest.TestCase):
         self.netd.ctl("net-destroy", "auto")
         self.netd.restart()
         self.assertRegex(self.netd.ctl("net-list", "--all").stdout, r"auto\s+inactive\s+yes")
+
+    @staticmethod
+    def uid(pid):
+        with open("/proc/%d/status" % pid) as f:
+            return int(re.search(r"Uid:\t(\d+)", f.read()).group(1))
+
+    def test_a_start_waits_for_a_server_that_a_killed_stop_left(self):
+        self.netd.start()
+        name = self.netd.define(nat_xml())
+        server, = [pid for pid in self.netd.serve_pids() if self.uid(pid)]	# spares are root's still
+        self.netd.kill()
+        os.unlink(self.netd.root + "/run/netd/networks/%s.xml" % name)	# the first that a stop takes away
+        os.kill(server, signal.SIGSTOP)				# it takes its time to go
+        self.netd.start()
+        starting = threading.Thread(target=self.netd.ctl, args=("net-start", name))
+        starting.start()
+        time.sleep(0.5)
+        os.kill(server, signal.SIGCONT)
+        starting.join()
+        self.assertRegex(self.netd.ctl("net-list").stdout, name + r"\s+active")
+        self.assertIn("ends a server (pid %d)" % server, self.netd.log())
 
     def test_ruleset_reads_back_with_nft(self):
         self.netd.start()
