@@ -38,8 +38,8 @@ int guest_reset(struct guest *g, guest_done done, void *arg, struct nd_error *er
 
 /* Finds the processes of guests that ran under an earlier netd, and clears away what has none. */
 void guest_adopt_all(struct netd *d);
-/* Starts those that are to be started at boot; once per boot, unless again. */
-void guest_autostart_all(struct netd *d, bool again);
+/* Starts those that are to be started at boot and do not run; each start ends in done. Returns how many. */
+unsigned guest_autostart_all(struct netd *d, guest_done done, void *arg);
 
 /* Reads definitions and live files: definitions only when again. Returns how many were skipped. */
 unsigned guest_load(struct netd *d, bool again);

@@ -455,14 +455,15 @@ static void start_end(struct operation *op)
 		       (int)guest_vmm_pid(g->vmm));
 	else if (again)
 		nd_log(LOG_ERR, g->name, "guest does not start again: %s", op->err.text);
+	if (!ok && !g->live) {
+		g->state = GUEST_SHUT_OFF;
+		g->reason = GUEST_SHUT_OFF_FAILED;
+	}
 	guest_change_end(&s->c);
 	if (ok && !again)
 		start_events(g, paused);
-	if (!ok && again) {
-		g->state = GUEST_SHUT_OFF;
-		g->reason = GUEST_SHUT_OFF_FAILED;
+	if (!ok && again)
 		events_domain_lifecycle(g->netd->events, g, DOM_STOPPED, DOM_STOPPED_FAILED);
-	}
 }
 
 static int begin(struct guest *g, struct dom_def *live_taken, bool paused, bool again,
@@ -515,25 +516,14 @@ int guest_create(struct netd *d, struct dom_def *def_taken, bool paused, guest_d
 	return r;
 }
 
-/* ---- at boot ---- */
-
-static void autostarted(void *arg, struct guest *g, const struct nd_error *err)
-{
-	char message[1200];
-
-	if (!err)
-		return;
-	nd_error_format(err, message, sizeof(message));
-	nd_log(LOG_ERR, g->name, "autostart failed: %s", message);
-}
-
-void guest_autostart_all(struct netd *d, bool again)
+unsigned guest_autostart_all(struct netd *d, guest_done done, void *arg)
 {
 	struct guest *g;
+	unsigned n = 0;
 
-	if (!d->config.autostart || (!again && !guest_store_first_of_boot(d->guest_store)))
-		return;
 	for (size_t pos = 0; (g = guests_next(&d->guests, &pos));)
-		if (g->autostart && g->def && !g->live && !g->line.queue)
-			(void)guest_start(g, NULL, false, autostarted, NULL, NULL);	/* only -ENOMEM */
+		if (g->autostart && g->def && !g->live && !g->line.queue &&
+		    guest_start(g, NULL, false, done, arg, NULL) == 0)	/* else -ENOMEM */
+			n++;
+	return n;
 }

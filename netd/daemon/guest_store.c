@@ -220,14 +220,3 @@ void guest_store_sweep(struct guest_store *s)
 	file_sweep(s->live_fd);
 	docs_sweep_links(s->autostart_fd);
 }
-
-bool guest_store_first_of_boot(struct guest_store *s)
-{
-	int fd = openat(s->live_fd, "../domains-autostarted",
-			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
-}

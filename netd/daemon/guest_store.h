@@ -43,5 +43,3 @@ struct guest_loader {
 unsigned guest_store_load(struct guest_store *s, const struct guest_loader *loader);
 /* Removes what a crash left of half-written files. Before anything is written. */
 void guest_store_sweep(struct guest_store *s);
-/* One boot starts the autostart guests once: true the first time it is asked. */
-bool guest_store_first_of_boot(struct guest_store *s);

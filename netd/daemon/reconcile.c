@@ -54,39 +54,51 @@ void reconcile_follow_host(struct netd *d)
 /* ---- start and reload ---- */
 
 /* Only then it is noted: a netd that is killed amid the starts leaves the others to the next. */
-static void autostart_through(struct netd *d)
+static void autostart_ended(struct netd *d)
 {
-	if (d->autostarting || !d->first_of_boot)
+	if (--d->autostarting || !d->first_of_boot)
 		return;
 	(void)malloc_trim(0);		/* what the starts needed meanwhile */
 	d->first_of_boot = false;
 	store_note_autostarted(d->store);
 }
 
-static void autostarted(void *arg, struct network *net, const struct nd_error *err)
+static void log_autostart(const char *name, const struct nd_error *err)
 {
-	struct netd *d = arg;
 	char message[1200];
 
-	if (err) {
-		nd_error_format(err, message, sizeof(message));
-		nd_log(LOG_ERR, net->name, "autostart failed: %s", message);
-	}
-	d->autostarting--;
-	autostart_through(d);
+	if (!err)
+		return;
+	nd_error_format(err, message, sizeof(message));
+	nd_log(LOG_ERR, name, "autostart failed: %s", message);
 }
 
+static void network_autostarted(void *arg, struct network *net, const struct nd_error *err)
+{
+	log_autostart(net->name, err);
+	autostart_ended(arg);
+}
+
+static void guest_autostarted(void *arg, struct guest *g, const struct nd_error *err)
+{
+	log_autostart(g->name, err);
+	autostart_ended(arg);
+}
+
+/* Networks, and behind them guests. */
 static void autostart_all(struct netd *d)
 {
 	struct network *net;
 
+	d->autostarting++;
 	for (size_t pos = 0; (net = registry_next(&d->networks, &pos));) {
 		if (net->autostart && net->def && !net->live && !net->stays_stopped &&
-		    lifecycle_start(d, net, autostarted, d, NULL) == 0)	/* else -ENOMEM */
+		    lifecycle_start(d, net, network_autostarted, d, NULL) == 0)	/* else -ENOMEM */
 			d->autostarting++;
 		net->stays_stopped = false;
 	}
-	autostart_through(d);
+	d->autostarting += guest_autostart_all(d, guest_autostarted, d);
+	autostart_ended(d);
 }
 
 /* When the last network that ran before is checked. */
@@ -96,7 +108,6 @@ static void boot_through(struct netd *d)
 	d->first_of_boot = d->config.autostart && !store_has_autostarted(d->store);
 	if (d->first_of_boot)
 		autostart_all(d);
-	guest_autostart_all(d, false);		/* behind their networks */
 }
 
 int reconcile_start(struct netd *d, struct nd_error *err)
@@ -122,8 +133,7 @@ int reconcile_start(struct netd *d, struct nd_error *err)
 void reconcile_reload(struct netd *d)
 {
 	load_definitions(d);
+	(void)guest_load(d, true);		/* what is skipped is in the log */
 	if (d->config.autostart)
 		autostart_all(d);
-	(void)guest_load(d, true);		/* what is skipped is in the log */
-	guest_autostart_all(d, true);
 }

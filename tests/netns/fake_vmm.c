@@ -6,7 +6,7 @@
  *	die=config die=start		it dies instead of answering
  *	stubborn			the power button is not heard
  *	keep-nics			the guest does not let go of a NIC
- *	crash				the guest crashes as soon as it runs
+ *	crash				the guest crashes a moment after it has started
  *
  * On the console it says "booted N" at each start, and echoes what is typed in upper case; "off" and a
  * return powers it off, "crash" crashes it, "reset" resets it. Its NICs are listed by "nics".
@@ -207,8 +207,10 @@ static void start(struct channel_message *m)
 	}
 	send_message(VMM_DONE, m->serial, NULL);
 	boot();
-	if (told("crash"))
+	if (told("crash")) {
+		usleep(200000);
 		crash();
+	}
 }
 
 static void handle(struct channel_message *m, struct vmm_fds *fds)

@@ -4,6 +4,7 @@
 
 The process behind is fake_vmm: see guesttest.py.
 """
+import contextlib
 import os
 import re
 import signal
@@ -88,7 +89,7 @@ class Life(Guests):
         ]:
             self.define(**kw)
             self.assertIn(text, self.error("start", "web"))
-            self.assertEqual(self.state()[:8], "shut off")
+            self.assertEqual(self.state(), "shut off (failed)")
             self.nothing_is_left()
             self.assertEqual(self.virsh("net-port-list", "default").stdout.strip(), "")
 
@@ -141,13 +142,30 @@ class Life(Guests):
         self.netd.ctl("net-autostart", "default")
         self.define()
         self.virsh("autostart", "web")
-        os.unlink(self.netd.root + "/run/netd/domains-autostarted")
+        os.unlink(self.netd.root + "/run/netd/autostarted")
         self.netd.restart()
         self.await_state("running (booted)")
         self.virsh("destroy", "web")
         self.netd.restart()
         time.sleep(0.5)
         self.assertEqual(self.state()[:8], "shut off")
+
+    def test_autostart_goes_on_after_a_kill(self):
+        self.netd.define(nat_xml())
+        self.netd.ctl("net-autostart", "default")
+        self.define()
+        self.virsh("autostart", "web")
+        for delay in (0, 0.02, 0.05, 0.1, 0.2):
+            self.netd.ctl("net-destroy", "default", check=False)
+            self.netd.kill()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.netd.root + "/run/netd/autostarted")
+            self.netd.start(wait=False)
+            time.sleep(delay)
+            self.netd.kill()
+            self.netd.start()
+            self.await_state("running (booted)")
+            self.virsh("destroy", "web")
 
 
 class Restart(Guests):
