@@ -103,6 +103,7 @@ static const struct rule {
 	{ "virNetworkPortCreateXML", PORT, "create", NULL, BY_NET },
 	{ "virNetworkPortDelete", PORT, "delete", NULL, BY_NET },
 	{ "virNetworkPortSetParameters", PORT, "write", NULL, BY_NET },
+	{ "virConnectGetDomainCapabilities", CONNECT, "write", NULL, UNNAMED },
 	{ "virConnectListAllDomains", CONNECT, "search-domains", NULL, UNNAMED },
 	{ "virConnectNumOfDomains", CONNECT, "search-domains", NULL, UNNAMED },
 	{ "virConnectNumOfDefinedDomains", CONNECT, "search-domains", NULL, UNNAMED },

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "netd/base/str.h"
@@ -152,20 +151,6 @@ static int close_callback(struct rpc_call *call, void *args, void *ret, struct n
 	return RPC_DONE;
 }
 
-static int connect_get_capabilities(struct rpc_call *call, void *args, void *ret,
-				    struct nd_error *err)
-{
-	ND_AUTO(nd_str_free) struct nd_str xml = { 0 };
-	struct utsname uts;
-
-	if (uname(&uts) < 0)
-		return nd_error_sys(err, errno, "cannot read about the host");
-	nd_str_addf(&xml, "<capabilities>\n\n  <host>\n    <cpu>\n      <arch>%s</arch>\n    </cpu>\n"
-		    "  </host>\n\n</capabilities>\n", uts.machine);
-	((lv_str_ret *)ret)->value = nd_str_take(&xml);
-	return ((lv_str_ret *)ret)->value ? RPC_DONE : nd_error_nomem(err);
-}
-
 /* What is said of an identity that access does not depend on is checked and not kept. */
 static void identity_put(struct access_identity *who, const lv_param *p)
 {
@@ -221,8 +206,6 @@ const struct rpc_method connect_methods[] = {
 	CALL_RET(LV_PROC_CONNECT_GET_TYPE, "virConnectGetType", RO, lv_str_ret, connect_get_type),
 	CALL_RET(LV_PROC_CONNECT_GET_VERSION, "virConnectGetVersion", RO, lv_u64_ret,
 		 connect_get_version),
-	CALL_RET(LV_PROC_CONNECT_GET_CAPABILITIES, "virConnectGetCapabilities", RO, lv_str_ret,
-		 connect_get_capabilities),
 	CALL_RET(LV_PROC_CONNECT_GET_HOSTNAME, "virConnectGetHostname", RO, lv_str_ret,
 		 connect_get_hostname),
 	CALL(LV_PROC_CONNECT_SUPPORTS_FEATURE, "virConnectSupportsFeature", EARLY,

@@ -5,8 +5,8 @@
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/revise.h"
 
-extern const struct rpc_method domain_methods[], domain_life_methods[], domain_nic_methods[];
-extern const size_t n_domain_methods, n_domain_life_methods, n_domain_nic_methods;
+extern const struct rpc_method domain_methods[], domain_life_methods[], domain_nic_methods[], capabilities_methods[];
+extern const size_t n_domain_methods, n_domain_life_methods, n_domain_nic_methods, n_capabilities_methods;
 
 /* Rows as CALL() and its kind, with errors of libvirt's domain "domain". */
 #define DOM(number, api_, flags_, args_type, ret_type, handler) \

@@ -225,7 +225,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(337, "virDomainGetTime", FROM_DOMAIN),
 	MISSING(338, "virDomainSetTime", FROM_DOMAIN),
 	MISSING(340, "virNodeGetFreePages", FROM_DOMAIN),
-	MISSING(342, "virConnectGetDomainCapabilities", FROM_DOMAIN),
 	MISSING(343, "virDomainOpenGraphicsFD", FROM_DOMAIN),
 	MISSING(344, "virConnectGetAllDomainStats", FROM_DOMAIN),
 	MISSING(345, "virDomainBlockCopy", FROM_DOMAIN),

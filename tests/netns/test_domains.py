@@ -61,6 +61,27 @@ class Life(Guests):
         self.assertEqual(told(10), ["suspended 0", "started 0", "resumed 0", "suspended 0", "resumed 0", "reboot",
                                     "shutdown 0", "reboot", "shutdown 0", "stopped 0"])
 
+    def test_capabilities_are_those_of_the_runner(self):
+        schemas = "/usr/share/libvirt/schemas/"
+        shown, asked = self.virsh("capabilities").stdout, self.virsh("domcapabilities").stdout
+        for text, schema in (shown, "capability.rng"), (asked, "domaincaps.rng"):
+            sh("xmllint", "--noout", "--relaxng", schemas + schema, self.file("caps", text.encode()))
+        self.assertIn("<domain type='kvm'/>", shown)
+        for words in (["--virttype", "kvm", "--arch", "x86_64", "--machine", "netd"], ["--emulatorbin", self.netd.env["NETD_VMM"]]):
+            self.assertEqual(self.virsh("domcapabilities", *words).stdout, asked)
+        for words, text in ((["--arch", "aarch64"], "unable to find any emulator to serve 'aarch64' architecture"),
+                            (["--machine", "q35"], "the machine 'q35' is not supported by emulator"),
+                            (["--virttype", "qemu"], "unknown virttype: qemu"),
+                            (["--emulatorbin", "/bin/qemu"], "'/bin/qemu' runs no guests here")):
+            self.assertIn(text, self.error("domcapabilities", *words))
+        # What they say can be had, and one more cannot.
+        most = int(re.search(r"<vcpu max='(\d+)'/>", asked).group(1))
+        self.virsh("define", "FILE", xml=self.xml(devices="", more="<vcpu>%d</vcpu><cpu mode='host-passthrough'/>" % most))
+        self.assertIn("vcpu", self.error("define", "FILE", xml=self.xml(devices="", more="<vcpu>%d</vcpu>" % (most + 1))))
+        os.unlink(self.kvm)
+        self.assertNotIn("<guest>", self.virsh("capabilities").stdout)
+        self.assertIn("guests need KVM: cannot open " + self.kvm, self.error("domcapabilities"))
+
     def test_a_failed_start_leaves_no_trace_and_says_why(self):
         self.netd.define(nat_xml())
         os.unlink(self.kvm)
