@@ -104,6 +104,7 @@ static const struct rule {
 	{ "virNetworkPortDelete", PORT, "delete", NULL, BY_NET },
 	{ "virNetworkPortSetParameters", PORT, "write", NULL, BY_NET },
 	{ "virConnectGetDomainCapabilities", CONNECT, "write", NULL, UNNAMED },
+	{ "virConnectGetAllDomainStats", CONNECT, "search-domains", NULL, UNNAMED },
 	{ "virConnectListAllDomains", CONNECT, "search-domains", NULL, UNNAMED },
 	{ "virConnectNumOfDomains", CONNECT, "search-domains", NULL, UNNAMED },
 	{ "virConnectNumOfDefinedDomains", CONNECT, "search-domains", NULL, UNNAMED },

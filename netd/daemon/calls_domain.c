@@ -121,7 +121,7 @@ static unsigned state_flag(const struct guest *g)
 	}
 }
 
-static bool list_fits(const struct guest *g, unsigned flags)
+bool guest_fits(const struct guest *g, unsigned flags)
 {
 	return guest_visible(g) && group_fits(flags, LIST_ACTIVE, LIST_INACTIVE, g->live) &&
 	       group_fits(flags, LIST_PERSISTENT, LIST_TRANSIENT, g->def) &&
@@ -138,7 +138,7 @@ static unsigned count(const struct guests *guests, unsigned flags)
 	unsigned n = 0;
 
 	for (size_t pos = 0; (g = guests_next(guests, &pos));)
-		n += list_fits(g, flags);
+		n += guest_fits(g, flags);
 	return n;
 }
 
@@ -158,7 +158,7 @@ static int list_all(struct rpc_call *call, void *args, void *ret, struct nd_erro
 	if (!r->domains.domains_val)
 		return nd_error_nomem(err);
 	for (size_t pos = 0; (g = guests_next(guests, &pos));) {
-		if (!list_fits(g, a->flags) || r->domains.domains_len >= LV_NETWORK_LIST_MAX)
+		if (!guest_fits(g, a->flags) || r->domains.domains_len >= LV_NETWORK_LIST_MAX)
 			continue;
 		if (wire_dom(&r->domains.domains_val[r->domains.domains_len], g) < 0)
 			return nd_error_nomem(err);
@@ -200,7 +200,7 @@ static int list_ids(struct rpc_call *call, void *args, void *ret, struct nd_erro
 	if (!r->ids.ids_val)
 		return nd_error_nomem(err);
 	for (size_t pos = 0; (g = guests_next(guests, &pos));)
-		if (list_fits(g, LIST_ACTIVE) && r->ids.ids_len < (unsigned)a->maxnames)
+		if (guest_fits(g, LIST_ACTIVE) && r->ids.ids_len < (unsigned)a->maxnames)
 			r->ids.ids_val[r->ids.ids_len++] = guest_id(g);
 	return RPC_DONE;
 }
@@ -218,7 +218,7 @@ static int list_defined(struct rpc_call *call, void *args, void *ret, struct nd_
 	if (!r->names.names_val)
 		return nd_error_nomem(err);
 	for (size_t pos = 0; (g = guests_next(guests, &pos));) {
-		if (!list_fits(g, LIST_INACTIVE) || r->names.names_len >= (unsigned)a->maxnames)
+		if (!guest_fits(g, LIST_INACTIVE) || r->names.names_len >= (unsigned)a->maxnames)
 			continue;
 		if (wire_str(&r->names.names_val[r->names.names_len], g->name, err) < 0)
 			return -ENOMEM;

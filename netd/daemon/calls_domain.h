@@ -5,8 +5,10 @@
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/revise.h"
 
-extern const struct rpc_method domain_methods[], domain_life_methods[], domain_nic_methods[], capabilities_methods[];
-extern const size_t n_domain_methods, n_domain_life_methods, n_domain_nic_methods, n_capabilities_methods;
+extern const struct rpc_method domain_methods[], domain_life_methods[], domain_nic_methods[], capabilities_methods[],
+	domain_stats_methods[];
+extern const size_t n_domain_methods, n_domain_life_methods, n_domain_nic_methods, n_capabilities_methods,
+	n_domain_stats_methods;
 
 /* Rows as CALL() and its kind, with errors of libvirt's domain "domain". */
 #define DOM(number, api_, flags_, args_type, ret_type, handler) \
@@ -26,6 +28,8 @@ int wire_dom(lv_dom *out, const struct guest *g);	/* -ENOMEM */
 /* Parses and checks a client's document; against the schema too when it asked. */
 int call_document(struct rpc_call *call, const char *xml, bool validate, struct dom_def **out,
 		  struct nd_error *err);
+/* Whether a list with these flags (VIR_CONNECT_LIST_DOMAINS_*) has the guest; never one that nobody may see. */
+bool guest_fits(const struct guest *g, unsigned flags);
 /* guest_done: replies without result, or with the guest. arg is the struct rpc_call. */
 void reply_guest_done(void *arg, struct guest *g, const struct nd_error *err);
 void reply_guest(void *arg, struct guest *g, const struct nd_error *err);

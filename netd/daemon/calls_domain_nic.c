@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters, addresses, bandwidth; metadata */
+/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters and addresses; metadata */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -226,7 +226,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(338, "virDomainSetTime", FROM_DOMAIN),
 	MISSING(340, "virNodeGetFreePages", FROM_DOMAIN),
 	MISSING(343, "virDomainOpenGraphicsFD", FROM_DOMAIN),
-	MISSING(344, "virConnectGetAllDomainStats", FROM_DOMAIN),
 	MISSING(345, "virDomainBlockCopy", FROM_DOMAIN),
 	MISSING(347, "virNodeAllocPages", FROM_DOMAIN),
 	MISSING(349, "virDomainGetFSInfo", FROM_DOMAIN),

@@ -326,9 +326,11 @@ class Crash(netdtest.TestCase):
                 self.netd.start()
                 self.settle()
                 # A start that failed has its error in the log, and is not tried again in this boot.
-                if what != "kill" and not self.active():
-                    self.assertIn("autostart failed: ", self.netd.log(), where)
-                    self.op("start")
+                if what != "kill":
+                    wait_for(where + ": a start, or why not",
+                             lambda: self.active() or "autostart failed: " in self.netd.log())
+                    if not self.active():
+                        self.op("start")
                 whole(where)
                 self.heard_all(where)
                 self.finish(where)

@@ -82,6 +82,27 @@ class Life(Guests):
         self.assertNotIn("<guest>", self.virsh("capabilities").stdout)
         self.assertIn("guests need KVM: cannot open " + self.kvm, self.error("domcapabilities"))
 
+    def test_numbers_of_all_guests(self):
+        self.netd.define(nat_xml())
+        disk = "<disk type='file'><source file='%s'/><target dev='vda'/></disk>" % self.file("disk", b"\0" * 4096)
+        self.define(devices=NIC % MAC + disk, more="<vcpu>2</vcpu>")
+        self.define(name="off", uuid=UUID.replace("6f", "7f"), devices="")
+        self.virsh("start", "web")
+        shown = self.virsh("domstats", "web").stdout
+        numbers = dict(line.strip().split("=", 1) for line in shown.splitlines() if "=" in line)
+        for name, value in (("state.state", "1"), ("state.reason", "1"), ("balloon.current", "65536"),
+                            ("balloon.maximum", "65536"), ("vcpu.current", "2"), ("vcpu.maximum", "2"),
+                            ("vcpu.1.state", "1"), ("net.count", "1"), ("net.0.name", "vnet0"), ("block.count", "1"),
+                            ("block.0.name", "vda"), ("block.0.path", self.netd.root + "/disk")):
+            self.assertEqual(numbers.get(name), value, name)
+        seen = int(re.search(r"rx_bytes (\d+)", self.virsh("domifstat", "web", "vnet0").stdout).group(1))
+        self.assertLessEqual(int(numbers["net.0.rx.bytes"]), seen)
+        self.assertGreaterEqual(int(numbers["cpu.time"]), int(numbers["cpu.user"]))
+        self.assertNotIn("net.count", self.virsh("domstats", "off").stdout)
+        self.assertEqual(re.findall(r"Domain: '(\w+)'", self.virsh("domstats", "--list-active").stdout), ["web"])
+        self.assertEqual(re.findall(r"^  (\w+)", self.virsh("domstats", "--vcpu", "off").stdout, re.M), ["vcpu"])
+        self.assertIn("not supported", self.error("domstats", "--perf", "--enforce"))
+
     def test_a_failed_start_leaves_no_trace_and_says_why(self):
         self.netd.define(nat_xml())
         os.unlink(self.kvm)
@@ -185,7 +206,8 @@ class Life(Guests):
             time.sleep(delay)
             self.netd.kill()
             self.netd.start()
-            self.await_state("running (booted)")
+            # found again where it had been started by then
+            wait_for("the guest", lambda: self.state() in ("running (booted)", "running (unknown)"))
             self.virsh("destroy", "web")
 
 
