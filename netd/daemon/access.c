@@ -41,12 +41,21 @@ static const char *const object_names[] = {
 enum naming { UNNAMED, BY_NAME, BY_UUID, BY_ID, BY_NET, BY_DOM };
 
 /* The definition is changed too, unless only the guest that runs was meant. */
-static bool changes_definition(const void *args)
+static bool affects_config(unsigned flags)
 {
 	enum { LIVE = 1, CONFIG = 2 };	/* VIR_DOMAIN_AFFECT_ */
-	unsigned flags = ((const lv_dom_xml_flags_args *)args)->flags;
 
 	return flags & CONFIG || !(flags & LIVE);
+}
+
+static bool changes_definition(const void *args)
+{
+	return affects_config(((const lv_dom_xml_flags_args *)args)->flags);
+}
+
+static bool metadata_changes_definition(const void *args)
+{
+	return affects_config(((const lv_domain_set_metadata_args *)args)->flags);
 }
 
 static bool shows_secrets(const void *args)
@@ -137,6 +146,7 @@ static const struct rule {
 	{ "virDomainDefineXMLFlags", DOMAIN, "write", "save", UNNAMED },
 	{ "virDomainUndefine", DOMAIN, "delete", NULL, BY_DOM },
 	{ "virDomainUndefineFlags", DOMAIN, "delete", NULL, BY_DOM },
+	{ "virDomainSetMetadata", DOMAIN, "write", "save", BY_DOM, metadata_changes_definition },
 	{ "virDomainSetAutostart", DOMAIN, "write", NULL, BY_DOM },
 	{ "virDomainCreateXML", DOMAIN, "write", "start", UNNAMED },
 	{ "virDomainCreate", DOMAIN, "start", NULL, BY_DOM },

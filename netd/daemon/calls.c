@@ -17,6 +17,7 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ domain_life_methods, n_domain_life_methods },
 		{ domain_nic_methods, n_domain_nic_methods },
 		{ domain_stats_methods, n_domain_stats_methods },
+		{ domain_metadata_methods, n_domain_metadata_methods },
 		{ capabilities_methods, n_capabilities_methods },
 		{ missing_methods, n_missing_methods },
 	};

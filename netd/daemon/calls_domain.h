@@ -6,9 +6,9 @@
 #include "netd/daemon/revise.h"
 
 extern const struct rpc_method domain_methods[], domain_life_methods[], domain_nic_methods[], capabilities_methods[],
-	domain_stats_methods[];
+	domain_stats_methods[], domain_metadata_methods[];
 extern const size_t n_domain_methods, n_domain_life_methods, n_domain_nic_methods, n_capabilities_methods,
-	n_domain_stats_methods;
+	n_domain_stats_methods, n_domain_metadata_methods;
 
 /* Rows as CALL() and its kind, with errors of libvirt's domain "domain". */
 #define DOM(number, api_, flags_, args_type, ret_type, handler) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters and addresses; metadata */
+/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters and addresses */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,34 +176,6 @@ static int interface_addresses(struct rpc_call *call, void *args, void *ret, str
 	return RPC_DONE;
 }
 
-/* ---- metadata: what `list --title` and `desc` read ---- */
-
-static int get_metadata(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
-{
-	const lv_domain_get_metadata_args *a = args;
-	const struct dom_def *def;
-	struct guest *g;
-	bool live, config;
-	const char *text;
-	int r = call_flags(a->flags, AFFECT_LIVE | AFFECT_CONFIG, "virDomainGetMetadata", err);
-
-	if (r < 0)
-		return r;
-	g = call_guest(call, &a->dom, err);
-	r = g ? guest_affected(g, a->flags, &live, &config, err) : -ENOENT;
-	if (r < 0)
-		return r;
-	def = live ? g->live : g->def;
-	if (a->type != NET_METADATA_DESCRIPTION && a->type != NET_METADATA_TITLE)
-		return nd_error_set(err, ND_ERR_ARGUMENT_UNSUPPORTED,
-				    "of a guest's metadata only title and description can be asked for");
-	text = a->type == NET_METADATA_TITLE ? def->title : def->description;
-	if (!text)
-		return nd_error_set(err, ND_ERR_NO_DOMAIN_METADATA,
-				    "Requested metadata element is not present");
-	return wire_str(&((lv_str_ret *)ret)->value, text, err);
-}
-
 #define RO RPC_READ_ONLY
 
 const struct rpc_method domain_nic_methods[] = {
@@ -212,7 +184,5 @@ const struct rpc_method domain_nic_methods[] = {
 	DOM(LV_PROC_DOMAIN_INTERFACE_ADDRESSES, "virDomainInterfaceAddresses", RO,
 	    lv_domain_interface_addresses_args, lv_domain_interface_addresses_ret,
 	    interface_addresses),
-	DOM(LV_PROC_DOMAIN_GET_METADATA, "virDomainGetMetadata", RO, lv_domain_get_metadata_args,
-	    lv_str_ret, get_metadata),
 };
 const size_t n_domain_nic_methods = ND_COUNT(domain_nic_methods);

@@ -181,7 +181,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(261, "virDomainPMSuspendForDuration", FROM_DOMAIN),
 	MISSING(262, "virDomainGetCPUStats", FROM_DOMAIN),
 	MISSING(263, "virDomainGetDiskErrors", FROM_DOMAIN),
-	MISSING(264, "virDomainSetMetadata", FROM_DOMAIN),
 	MISSING(266, "virDomainBlockRebase", FROM_DOMAIN),
 	MISSING(267, "virDomainPMWakeup", FROM_DOMAIN),
 	MISSING(271, "virDomainSnapshotIsCurrent", FROM_DOMAIN_SNAPSHOT),

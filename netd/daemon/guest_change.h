@@ -77,3 +77,15 @@ void guest_change_end(struct guest_change *c);
 /* The guest that the document is of, made (invisible) when it is new; fills what is missing of the
  * document. One without a uuid is of the guest of its name. */
 int guest_target(struct netd *d, struct dom_def *def, struct guest **out, struct nd_error *err);
+
+/* ---- changes of documents: steps, on copies that are c->live and c->def ---- */
+
+/* Main: the copies that are to change, of a guest that runs, is persistent. */
+int guest_change_copy(struct guest_change *c, bool live, bool config, struct nd_error *err);
+/* Worker. Without c->def nothing is done. */
+int guest_change_write_config(struct operation *op, struct nd_error *err);
+int guest_change_restore_config(struct operation *op);
+/* Worker. Without c->live nothing is done. */
+int guest_change_record_live(struct operation *op, struct nd_error *err);
+/* Main: the copies are in force now, those before are freed with the change. */
+int guest_change_commit(struct operation *op, struct nd_error *err);

@@ -8,46 +8,6 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_store.h"
 
-void *guest_change_new(struct guest *g, size_t size, guest_done done, void *arg,
-		       struct nd_error *err)
-{
-	struct guest_change *c = calloc(1, size);
-
-	if (!c) {
-		nd_error_nomem(err);
-		return NULL;
-	}
-	c->netd = g->netd;
-	c->guest = g;
-	c->done = done;
-	c->arg = arg;
-	return c;
-}
-
-void guest_change_free(struct guest_change *c)
-{
-	dom_def_free(c->def);
-	dom_def_free(c->live);
-	free(c);
-}
-
-void guest_change_start(struct guest_change *c, const struct op_step *steps, size_t n_steps,
-			void (*end)(struct operation *op))
-{
-	c->op.line = &c->guest->line;
-	c->op.steps = steps;
-	c->op.n_steps = n_steps;
-	c->op.end = end;
-	operation_start(c->netd->operations, &c->op);
-}
-
-void guest_change_end(struct guest_change *c)
-{
-	if (c->done)
-		c->done(c->arg, c->guest, c->op.result < 0 ? &c->op.err : NULL);
-	guest_change_free(c);
-}
-
 /* ---- define ---- */
 
 static int clash(const struct guest *other, const struct dom_def *def, struct nd_error *err)

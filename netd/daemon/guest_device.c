@@ -58,68 +58,11 @@ static struct device_op *device_new(struct guest *g, const struct guest_device_c
 
 /* ---- steps that all changes share ---- */
 
-/* Copies of the documents that are to change. */
-static int copy_documents(struct device_op *o, struct nd_error *err)
-{
-	struct guest *g = o->c.guest;
-
-	if (o->live && (!g->live || !g->vmm || g->ending))
-		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is not running");
-	if (o->config && !g->def)
-		return nd_error_set(err, ND_ERR_OPERATION_INVALID,
-				    "transient domains do not have any persistent config");
-	if (o->live)
-		o->c.live = dom_def_copy(g->live);
-	if (o->config)
-		o->c.def = dom_def_copy(g->def);
-	return (o->live && !o->c.live) || (o->config && !o->c.def) ? nd_error_nomem(err) : 0;
-}
-
-/* Worker. */
-static int write_config(struct operation *op, struct nd_error *err)
-{
-	struct device_op *o = device_of(op);
-
-	return o->config ? guest_store_write(o->c.netd->guest_store, o->c.def, err) : 0;
-}
-
-static int restore_config(struct operation *op)
-{
-	struct device_op *o = device_of(op);
-	struct nd_error err = { 0 };
-
-	if (o->config && guest_store_write(o->c.netd->guest_store, o->c.guest->def, &err) < 0)
-		nd_log(LOG_ERR, o->c.guest->name, "taking back a failed change: %s", err.text);
-	return OP_DONE;
-}
-
 /* Worker. The guest has changed already: a failure is only logged. */
 static int record_live(struct operation *op, struct nd_error *err)
 {
-	struct device_op *o = device_of(op);
-	struct guest_status status = guest_status_of(o->c.guest);
-
-	if (o->c.live && guest_store_write_live(o->c.netd->guest_store, o->c.live, &status, err) < 0)
-		nd_log(LOG_WARNING, o->c.guest->name, "%s", err->text);
-	return OP_DONE;
-}
-
-static int commit(struct operation *op, struct nd_error *err)
-{
-	struct device_op *o = device_of(op);
-	struct guest *g = o->c.guest;
-	struct dom_def *old;
-
-	if (o->c.def) {
-		old = g->def;
-		g->def = o->c.def;
-		o->c.def = old;
-	}
-	if (o->c.live && g->live) {
-		old = g->live;
-		g->live = o->c.live;
-		o->c.live = old;
-	}
+	if (guest_change_record_live(op, err) < 0)
+		nd_log(LOG_WARNING, device_of(op)->c.guest->name, "%s", err->text);
 	return OP_DONE;
 }
 
@@ -167,7 +110,7 @@ static int give_mac(struct device_op *o, struct nd_error *err)
 static int attach_check(struct operation *op, struct nd_error *err)
 {
 	struct device_op *o = device_of(op);
-	int r = copy_documents(o, err);
+	int r = guest_change_copy(&o->c, o->live, o->config, err);
 
 	if (r == 0)
 		r = check_live_kind(o, err);
@@ -268,7 +211,7 @@ static int attach_commit(struct operation *op, struct nd_error *err)
 	struct device_op *o = device_of(op);
 	const char *alias;
 
-	commit(op, err);
+	guest_change_commit(op, err);
 	if (!o->live)
 		return OP_DONE;
 	alias = o->c.guest->live->nics[o->c.guest->live->n_nics - 1].info.alias;
@@ -278,7 +221,7 @@ static int attach_commit(struct operation *op, struct nd_error *err)
 
 static const struct op_step attach_steps[] = {
 	{ "checking", false, attach_check, NULL },
-	{ "writing the definition", true, write_config, restore_config },
+	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	{ "making its device", true, attach_make, attach_unmake },
 	{ "before the port", false, before_plug, attach_unplug },
 	{ "plugging it into its network", false, attach_plug, NULL },
@@ -305,7 +248,7 @@ static int detach_check(struct operation *op, struct nd_error *err)
 	struct device_op *o = device_of(op);
 	struct dom_def *live;
 	size_t at;
-	int r = copy_documents(o, err);
+	int r = guest_change_copy(&o->c, o->live, o->config, err);
 
 	if (r == 0)
 		r = check_live_kind(o, err);
@@ -337,9 +280,9 @@ static int detach_ask(struct operation *op, struct nd_error *err)
 
 static const struct op_step detach_steps[] = {
 	{ "checking", false, detach_check, NULL },
-	{ "writing the definition", true, write_config, restore_config },
+	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	{ "asking the guest", false, detach_ask, NULL },
-	{ "committing", false, commit, NULL },
+	{ "committing", false, guest_change_commit, NULL },
 };
 
 int guest_detach(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
@@ -401,7 +344,7 @@ static int removed_commit(struct operation *op, struct nd_error *err)
 {
 	struct device_op *o = device_of(op);
 
-	commit(op, err);
+	guest_change_commit(op, err);
 	nd_log(LOG_INFO, o->c.guest->name, "interface %s is out", o->id);
 	events_domain_device(o->c.netd->events, o->c.guest, DOM_EVENT_DEVICE_REMOVED, o->id);
 	return OP_DONE;
@@ -508,7 +451,7 @@ static int update_check(struct operation *op, struct nd_error *err)
 	struct device_op *o = device_of(op);
 	struct dom_nic *nic;
 	size_t at;
-	int r = copy_documents(o, err);
+	int r = guest_change_copy(&o->c, o->live, o->config, err);
 
 	if (r == 0)
 		r = check_live_kind(o, err);
@@ -540,10 +483,10 @@ static int update_tell(struct operation *op, struct nd_error *err)
 
 static const struct op_step update_steps[] = {
 	{ "checking", false, update_check, NULL },
-	{ "writing the definition", true, write_config, restore_config },
+	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	{ "telling the guest", false, update_tell, NULL },
 	{ "recording the live state", true, record_live, NULL },
-	{ "committing", false, commit, NULL },
+	{ "committing", false, guest_change_commit, NULL },
 };
 
 int guest_update(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,

@@ -24,9 +24,9 @@ static xmlNode *element_of_ns(xmlDoc *doc, const char *uri)
 	return NULL;
 }
 
-static int read_metadata(const struct net_def *def, xmlDoc **out, struct nd_error *err)
+static int read_metadata(const struct metadata_texts *t, xmlDoc **out, struct nd_error *err)
 {
-	const char *xml = def->metadata ? def->metadata : "<metadata/>";
+	const char *xml = *t->metadata ? *t->metadata : "<metadata/>";
 
 	return xml_doc_parse(xml, strlen(xml), "(metadata)", out, err);
 }
@@ -100,13 +100,12 @@ static int dump(xmlNode *node, int depth, char **out, struct nd_error *err)
 	return *out ? 0 : nd_error_nomem(err);
 }
 
-static int no_metadata(struct nd_error *err)
+static int no_metadata(const struct metadata_texts *t, struct nd_error *err)
 {
-	return nd_error_set(err, ND_ERR_NO_NETWORK_METADATA,
-			    "Requested metadata element is not present");
+	return nd_error_set(err, t->missing, "Requested metadata element is not present");
 }
 
-static int get_element(const struct net_def *def, const char *uri, char **out,
+static int get_element(const struct metadata_texts *t, const char *uri, char **out,
 		       struct nd_error *err)
 {
 	ND_AUTO(xmlFreeDoc) xmlDoc *doc = NULL;
@@ -115,12 +114,12 @@ static int get_element(const struct net_def *def, const char *uri, char **out,
 
 	if (!uri)
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "uri must not be NULL");
-	r = read_metadata(def, &doc, err);
+	r = read_metadata(t, &doc, err);
 	if (r < 0)
 		return r;
 	node = element_of_ns(doc, uri);
 	if (!node)
-		return no_metadata(err);
+		return no_metadata(t, err);
 	copy = xmlDocCopyNode(node, doc, 1);
 	if (!copy)
 		return nd_error_nomem(err);
@@ -136,25 +135,25 @@ static int unknown_type(int type, struct nd_error *err)
 			    type);
 }
 
-int net_def_get_metadata(const struct net_def *def, int type, const char *uri, char **out,
-			 struct nd_error *err)
+int metadata_get(const struct metadata_texts *t, int type, const char *uri, char **out,
+		 struct nd_error *err)
 {
 	const char *text;
 
 	switch (type) {
-	case NET_METADATA_DESCRIPTION:
-		text = def->description;
+	case METADATA_DESCRIPTION:
+		text = *t->description;
 		break;
-	case NET_METADATA_TITLE:
-		text = def->title;
+	case METADATA_TITLE:
+		text = *t->title;
 		break;
-	case NET_METADATA_ELEMENT:
-		return get_element(def, uri, out, err);
+	case METADATA_ELEMENT:
+		return get_element(t, uri, out, err);
 	default:
 		return unknown_type(type, err);
 	}
 	if (!text)
-		return no_metadata(err);
+		return no_metadata(t, err);
 	*out = strdup(text);
 	return *out ? 0 : nd_error_nomem(err);
 }
@@ -200,7 +199,7 @@ static int add_element(xmlDoc *doc, const char *text, const char *key, const cha
 	return 0;
 }
 
-static int set_element(struct net_def *def, const char *text, const char *key, const char *uri,
+static int set_element(const struct metadata_texts *t, const char *text, const char *key, const char *uri,
 		       struct nd_error *err)
 {
 	ND_AUTO(xmlFreeDoc) xmlDoc *doc = NULL;
@@ -211,7 +210,7 @@ static int set_element(struct net_def *def, const char *text, const char *key, c
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "uri must not be NULL");
 	if (text && !key)
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "key must not be NULL");
-	r = read_metadata(def, &doc, err);
+	r = read_metadata(t, &doc, err);
 	if (r < 0)
 		return r;
 	old = element_of_ns(doc, uri);
@@ -222,11 +221,11 @@ static int set_element(struct net_def *def, const char *text, const char *key, c
 	r = text ? add_element(doc, text, key, uri, err) : 0;
 	if (r < 0)
 		return r;
-	free(def->metadata);
-	def->metadata = NULL;
+	free(*t->metadata);
+	*t->metadata = NULL;
 	if (!xmlDocGetRootElement(doc)->children)
 		return 0;
-	return dump(xmlDocGetRootElement(doc), 1, &def->metadata, err);
+	return dump(xmlDocGetRootElement(doc), 1, t->metadata, err);
 }
 
 static int set_text(char **to, const char *text, struct nd_error *err)
@@ -239,22 +238,43 @@ static int set_text(char **to, const char *text, struct nd_error *err)
 	return *to ? 0 : nd_error_nomem(err);
 }
 
-static int set_in(struct net_def *def, int type, const char *text, const char *key,
-		  const char *uri, struct nd_error *err)
+int metadata_unprintable(struct nd_error *err)
 {
-	if (type == NET_METADATA_ELEMENT)
-		return set_element(def, text, key, uri, err);
-	if (type != NET_METADATA_TITLE && type != NET_METADATA_DESCRIPTION)
+	return nd_error_set(err, ND_ERR_INVALID_ARG, "the text has characters that XML cannot hold");
+}
+
+int metadata_set(const struct metadata_texts *t, int type, const char *text, const char *key,
+		 const char *uri, struct nd_error *err)
+{
+	if (type == METADATA_ELEMENT)
+		return set_element(t, text, key, uri, err);
+	if (type != METADATA_TITLE && type != METADATA_DESCRIPTION)
 		return unknown_type(type, err);
 	if (key || uri)
 		return nd_error_set(err, ND_ERR_INVALID_ARG,
 				    "key and uri are only for a metadata element");
-	if (type == NET_METADATA_DESCRIPTION)
-		return set_text(&def->description, text, err);
+	if (type == METADATA_DESCRIPTION)
+		return set_text(t->description, text, err);
 	if (text && strchr(text, '\n'))
 		return nd_error_set(err, ND_ERR_INVALID_ARG,
 				    "metadata title can't contain newlines");
-	return set_text(&def->title, text, err);
+	return set_text(t->title, text, err);
+}
+
+/* ---- of a network ---- */
+
+static struct metadata_texts texts_of(struct net_def *def)
+{
+	return (struct metadata_texts){ &def->title, &def->description, &def->metadata,
+					ND_ERR_NO_NETWORK_METADATA };
+}
+
+int net_def_get_metadata(const struct net_def *def, int type, const char *uri, char **out,
+			 struct nd_error *err)
+{
+	const struct metadata_texts t = texts_of((struct net_def *)def);	/* only read */
+
+	return metadata_get(&t, type, uri, out, err);
 }
 
 /* A client's string may hold what XML cannot: control characters, broken UTF-8. */
@@ -265,21 +285,20 @@ static int check_printable(const struct net_def *def, struct nd_error *err)
 
 	if (!xml)
 		return nd_error_nomem(err);
-	if (net_def_parse(xml, strlen(xml), &again, NULL) < 0)
-		return nd_error_set(err, ND_ERR_INVALID_ARG,
-				    "the text has characters that XML cannot hold");
-	return 0;
+	return net_def_parse(xml, strlen(xml), &again, NULL) < 0 ? metadata_unprintable(err) : 0;
 }
 
 int net_def_set_metadata(const struct net_def *def, int type, const char *text, const char *key,
 			 const char *uri, struct net_def **out, struct nd_error *err)
 {
 	ND_AUTO(net_def_free) struct net_def *copy = net_def_copy(def);
+	struct metadata_texts t;
 	int r;
 
 	if (!copy)
 		return nd_error_nomem(err);
-	r = set_in(copy, type, text, key, uri, err);
+	t = texts_of(copy);
+	r = metadata_set(&t, type, text, key, uri, err);
 	if (r == 0)
 		r = check_printable(copy, err);
 	if (r < 0)

@@ -41,21 +41,10 @@ enum net_update_section {
 int net_def_update(const struct net_def *def, int command, int section, int parent_index,
 		   const char *xml, size_t len, struct net_def **out, struct nd_error *err);
 
-/* The numbers of the wire (virNetworkMetadataType). */
-enum net_metadata_type {
-	NET_METADATA_DESCRIPTION,
-	NET_METADATA_TITLE,
-	NET_METADATA_ELEMENT,
-};
-
-/*
- * The definition with its title, description or one element of <metadata> replaced; text NULL
- * (or, for title and description, empty) removes it. key, uri: prefix and namespace of the
- * element, NULL for the other two. Errors: ND_ERR_INVALID_ARG, ND_ERR_XML_DETAIL.
- */
+/* The definition with one replaced as metadata_set() does; what XML cannot hold is ND_ERR_INVALID_ARG. */
 int net_def_set_metadata(const struct net_def *def, int type, const char *text, const char *key,
 			 const char *uri, struct net_def **out, struct nd_error *err);
 
-/* The text, which the caller frees; ND_ERR_NO_NETWORK_METADATA when there is none. */
+/* As metadata_get(); ND_ERR_NO_NETWORK_METADATA when there is none. */
 int net_def_get_metadata(const struct net_def *def, int type, const char *uri, char **out,
 			 struct nd_error *err);

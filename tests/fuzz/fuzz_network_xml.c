@@ -12,6 +12,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/port.h"
+#include "netd/model/metadata.h"
 #include "netd/model/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -64,10 +65,10 @@ static void check_metadata(const struct net_def *def, const char *in, size_t len
 	ND_AUTO(free) char *got = NULL;
 	struct nd_error err = { 0 };
 
-	if (net_def_set_metadata(def, NET_METADATA_ELEMENT, text, "k", uri, &out, &err) < 0)
+	if (net_def_set_metadata(def, METADATA_ELEMENT, text, "k", uri, &out, &err) < 0)
 		return;
 	check_network(out);
-	require(net_def_get_metadata(out, NET_METADATA_ELEMENT, uri, &got, &err) == 0);
+	require(net_def_get_metadata(out, METADATA_ELEMENT, uri, &got, &err) == 0);
 }
 
 static void check_port(const char *xml, size_t len)

@@ -82,6 +82,39 @@ class Life(Guests):
         self.assertNotIn("<guest>", self.virsh("capabilities").stdout)
         self.assertIn("guests need KVM: cannot open " + self.kvm, self.error("domcapabilities"))
 
+    def test_metadata(self):
+        self.define(devices="")
+        self.virsh("desc", "web", "--title", "A title")
+        self.virsh("desc", "web", "what it is for")
+        self.virsh("metadata", "web", "urn:x", "--key", "k", "--set", "<a b='1'><c/></a>")
+        self.virsh("start", "web")
+        heard = netdtest.spawn("virsh", "-c", self.netd.uri(), "event", "web", "--event", "metadata-change", "--timeout", "20",
+                               stdout=subprocess.PIPE, text=True)
+        self.addCleanup(heard.wait)
+        self.addCleanup(heard.kill)
+
+        def told():	# the registration is a call of its own
+            self.virsh("desc", "web", "--live", "--title", "now %d" % time.monotonic_ns())
+            return heard.poll() is not None
+        wait_for("the event", told, step=0.2)
+        self.assertIn("event 'metadata-change' for domain 'web': type title", heard.stdout.read())
+        heard.stdout.close()
+        self.virsh("desc", "web", "--live", "--title", "Runs")
+        self.assertEqual(self.virsh("desc", "web", "--title", "--live").stdout.strip(), "Runs")
+        for _ in range(2):
+            self.assertEqual(self.virsh("desc", "web", "--title", "--config").stdout.strip(), "A title")
+            self.assertEqual(self.virsh("desc", "web", "--live").stdout.strip(), "what it is for")
+            self.assertEqual(re.sub(r"\s+", " ", self.virsh("metadata", "web", "urn:x").stdout).strip(), '<a b="1"> <c/> </a>')
+            self.assertIn("<title>Runs</title>", self.virsh("dumpxml", "web").stdout)
+            self.netd.restart(signal.SIGKILL)
+        self.virsh("metadata", "web", "urn:x", "--remove", "--config", "--live")
+        self.assertIn("Requested metadata element is not present", self.error("metadata", "web", "urn:x"))
+        self.assertIn("metadata title can't contain newlines", self.error("desc", "web", "--title", "a\nb"))
+        self.assertIn("characters that XML cannot hold", self.error("desc", "web", "--config", "a\x01b"))
+        self.assertEqual(self.virsh("desc", "web", "--config").stdout.strip(), "what it is for")
+        self.virsh("destroy", "web")
+        self.assertIn("domain is not running", self.error("desc", "web", "--live", "x"))
+
     def test_numbers_of_all_guests(self):
         self.netd.define(nat_xml())
         disk = "<disk type='file'><source file='%s'/><target dev='vda'/></disk>" % self.file("disk", b"\0" * 4096)
