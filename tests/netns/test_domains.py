@@ -4,7 +4,6 @@
 
 The process behind is fake_vmm: see guesttest.py.
 """
-import contextlib
 import os
 import re
 import signal
@@ -224,24 +223,6 @@ class Life(Guests):
         self.netd.restart()
         time.sleep(0.5)
         self.assertEqual(self.state()[:8], "shut off")
-
-    def test_autostart_goes_on_after_a_kill(self):
-        self.netd.define(nat_xml())
-        self.netd.ctl("net-autostart", "default")
-        self.define()
-        self.virsh("autostart", "web")
-        for delay in (0, 0.02, 0.05, 0.1, 0.2):
-            self.netd.ctl("net-destroy", "default", check=False)
-            self.netd.kill()
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.netd.root + "/run/netd/autostarted")
-            self.netd.start(wait=False)
-            time.sleep(delay)
-            self.netd.kill()
-            self.netd.start()
-            # found again where it had been started by then
-            wait_for("the guest", lambda: self.state() in ("running (booted)", "running (unknown)"))
-            self.virsh("destroy", "web")
 
 
 class Restart(Guests):
