@@ -11,11 +11,14 @@
 #define VERSION 1
 #define PAGE_BYTES 4096
 #define CHUNK_BYTES 32768		/* the file grows by this much at a time */
+#define LOG_PAGES 512			/* then the log's pages go to their places */
 #define BUSY_MS 500			/* a server that is just ending may still hold the lock */
+
+enum statement { PUT, DELETE, BEGIN, COMMIT, PAGE_COUNT, RESTORE, N_STATEMENTS };
 
 struct lease_db {
 	sqlite3 *sql;
-	sqlite3_stmt *put, *del, *begin, *commit, *restore, *page_count;
+	sqlite3_stmt *statements[N_STATEMENTS];	/* each made when it is used first */
 	int64_t offset_ms;		/* wall clock minus boot clock ... */
 	char boot_id[64];		/* ... in this boot ... */
 	bool clock_known;		/* ... and the database knows */
@@ -30,9 +33,7 @@ struct lease_db {
 #define SETUP_SQL \
 	"PRAGMA journal_mode=WAL;" \
 	"PRAGMA temp_store=MEMORY;" \
-	"PRAGMA mmap_size=0;" \
-	"PRAGMA cache_size=-128;" \
-	"PRAGMA wal_autocheckpoint=512;"
+	"PRAGMA cache_size=-128;"
 
 static const char setup_sql[] = SETUP_SQL, durable_sql[] = "PRAGMA synchronous=FULL;" SETUP_SQL;
 
@@ -104,6 +105,7 @@ static void save_memory(void)
 	(void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 	(void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void)sqlite3_config(SQLITE_CONFIG_MMAP_SIZE, (sqlite3_int64)0, (sqlite3_int64)0);
 }
 
 /* The result of a query for one number, or -1. */
@@ -135,6 +137,8 @@ static int set_up(struct lease_db *db, bool durable, struct nd_error *err)
 		rc = sqlite3_exec(db->sql, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db->sql, durable ? durable_sql : setup_sql, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_wal_autocheckpoint(db->sql, LOG_PAGES);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "cannot open the lease database", err);
 	version = query_int(db, "PRAGMA user_version");
@@ -151,26 +155,29 @@ static int set_up(struct lease_db *db, bool durable, struct nd_error *err)
 	return 0;
 }
 
-static int prepare_all(struct lease_db *db, struct nd_error *err)
-{
-	const struct { const char *text; sqlite3_stmt **at; } all[] = {
-		{ "REPLACE INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)", &db->put },
-		{ "DELETE FROM lease WHERE address=?", &db->del },
-		{ "BEGIN IMMEDIATE", &db->begin },
-		{ "COMMIT", &db->commit },
-		{ "PRAGMA page_count", &db->page_count },
-		{ "INSERT INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?) "
-		  "ON CONFLICT(address) DO UPDATE SET mac=excluded.mac,state=excluded.state,"
-		  "client_id=excluded.client_id,hostname=excluded.hostname,"
-		  "name_configured=excluded.name_configured,plugged=excluded.plugged,"
-		  "started=excluded.started,expires=excluded.expires "
-		  "WHERE excluded.started>=lease.started", &db->restore },
-	};
-	int r = 0;
+static const char *const statement_sql[N_STATEMENTS] = {
+	[PUT] = "REPLACE INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)",
+	[DELETE] = "DELETE FROM lease WHERE address=?",
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[PAGE_COUNT] = "PRAGMA page_count",
+	[RESTORE] = "INSERT INTO lease(" COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?) "
+		"ON CONFLICT(address) DO UPDATE SET mac=excluded.mac,state=excluded.state,"
+		"client_id=excluded.client_id,hostname=excluded.hostname,"
+		"name_configured=excluded.name_configured,plugged=excluded.plugged,"
+		"started=excluded.started,expires=excluded.expires "
+		"WHERE excluded.started>=lease.started",
+};
 
-	for (size_t i = 0; i < ND_COUNT(all) && r == 0; i++)
-		r = prepare(db, all[i].text, all[i].at, err);
-	return r;
+/* Not in advance: a network's start would wait for it, and its first lease hardly notices. NULL: see
+ * sqlite3_errcode(). */
+static sqlite3_stmt *statement(struct lease_db *db, enum statement which)
+{
+	sqlite3_stmt **st = &db->statements[which];
+
+	if (!*st)
+		(void)sqlite3_prepare_v3(db->sql, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL);
+	return *st;
 }
 
 int lease_db_open(const char *path, bool durable, struct lease_db **out, struct nd_error *err)
@@ -188,8 +195,6 @@ int lease_db_open(const char *path, bool durable, struct lease_db **out, struct 
 		return nd_error_prefix(err, "%s", path), r;
 	}
 	r = set_up(db, durable, err);
-	if (r == 0)
-		r = prepare_all(db, err);
 	if (r < 0) {
 		nd_error_prefix(err, "%s", path);
 		return r;
@@ -202,12 +207,8 @@ void lease_db_close(struct lease_db *db)
 {
 	if (!db)
 		return;
-	sqlite3_finalize(db->put);
-	sqlite3_finalize(db->del);
-	sqlite3_finalize(db->begin);
-	sqlite3_finalize(db->commit);
-	sqlite3_finalize(db->restore);
-	sqlite3_finalize(db->page_count);
+	for (size_t i = 0; i < N_STATEMENTS; i++)
+		sqlite3_finalize(db->statements[i]);
 	sqlite3_close(db->sql);
 	free(db);
 }
@@ -345,9 +346,10 @@ int lease_db_load(struct lease_db *db, void (*load)(void *ctx, const struct leas
 	return rc == SQLITE_DONE ? 0 : code_of(rc);
 }
 
-static int step(sqlite3_stmt *st)
+/* st is what statement() gave. */
+static int step(struct lease_db *db, sqlite3_stmt *st)
 {
-	int rc = sqlite3_step(st);
+	int rc = st ? sqlite3_step(st) : sqlite3_errcode(db->sql);
 
 	sqlite3_reset(st);
 	return code_of(rc);
@@ -355,10 +357,10 @@ static int step(sqlite3_stmt *st)
 
 int lease_db_begin(struct lease_db *db)
 {
-	return step(db->begin);
+	return step(db, statement(db, BEGIN));
 }
 
-static int put_record(sqlite3_stmt *st, const struct lease_record *r)
+static int put_record(struct lease_db *db, sqlite3_stmt *st, const struct lease_record *r)
 {
 	const char *const texts[] = { r->address, r->mac, r->state, r->client_id, r->hostname };
 	const int64_t numbers[] = { r->name_configured, r->plugged, r->started_s, r->expires_s };
@@ -367,7 +369,7 @@ static int put_record(sqlite3_stmt *st, const struct lease_record *r)
 		sqlite3_bind_text(st, 1 + i, texts[i], -1, SQLITE_STATIC);
 	for (int i = 0; i < 4; i++)
 		sqlite3_bind_int64(st, 6 + i, numbers[i]);
-	return step(st);
+	return step(db, st);
 }
 
 int lease_db_put(struct lease_db *db, const struct lease_row *row)
@@ -383,8 +385,10 @@ int lease_db_put(struct lease_db *db, const struct lease_row *row)
 	};
 
 	if (row->state == LEASE_ROW_GONE) {
-		sqlite3_bind_text(db->del, 1, address, -1, SQLITE_STATIC);
-		return step(db->del);
+		sqlite3_stmt *st = statement(db, DELETE);
+
+		sqlite3_bind_text(st, 1, address, -1, SQLITE_STATIC);
+		return step(db, st);
 	}
 	r.state = state_names[row->state];
 	hex_format(row->client_id, row->client_id_len, client_id);
@@ -392,7 +396,7 @@ int lease_db_put(struct lease_db *db, const struct lease_row *row)
 	/* Rounded up: a restart may only find a lease longer than it was promised. */
 	r.expires_s = row->expires_ms == LEASE_NEVER_MS ? 0 :
 		wall_of_ms(db, (int64_t)row->expires_ms, true);
-	return put_record(db->put, &r);
+	return put_record(db, statement(db, PUT), &r);
 }
 
 /*
@@ -401,12 +405,13 @@ int lease_db_put(struct lease_db *db, const struct lease_row *row)
  */
 static int take_room(struct lease_db *db)
 {
+	sqlite3_stmt *st = statement(db, PAGE_COUNT);
 	int64_t bytes = 0;
-	int rc = sqlite3_step(db->page_count);
+	int rc = sqlite3_step(st);
 
 	if (rc == SQLITE_ROW)
-		bytes = sqlite3_column_int64(db->page_count, 0) * PAGE_BYTES;
-	sqlite3_reset(db->page_count);
+		bytes = sqlite3_column_int64(st, 0) * PAGE_BYTES;
+	sqlite3_reset(st);
 	rc = sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_SIZE_HINT, &bytes);
 	/* SQLite calls whatever stops a file from growing an input or output error. */
 	return rc == SQLITE_OK ? 0 : -ENOSPC;
@@ -416,7 +421,7 @@ int lease_db_commit(struct lease_db *db)
 {
 	int r = take_room(db);
 
-	return r < 0 ? r : step(db->commit);
+	return r < 0 ? r : step(db, statement(db, COMMIT));
 }
 
 void lease_db_rollback(struct lease_db *db)
@@ -436,5 +441,6 @@ bool lease_db_restore(struct lease_db *db, const struct lease_record *record)
 {
 	struct lease_row row;
 
-	return row_of_record(db, record, &row) && put_record(db->restore, record) == 0;
+	return row_of_record(db, record, &row) &&
+		put_record(db, statement(db, RESTORE), record) == 0;
 }
