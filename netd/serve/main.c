@@ -184,7 +184,13 @@ int main(int argc, char **argv)
 	if (fds_reserve() < 0)
 		return 1;
 	channel = serve_channel_new(FD_CHANNEL);
-	if (!channel || hello_send(channel) < 0)
+	if (!channel)
+		return 1;
+	if (sandbox_prepare(&err) < 0) {
+		failed_send(channel, 0, &err);
+		return 1;
+	}
+	if (hello_send(channel) < 0)
 		return 1;
 	/* In a hurry, START is here already: nothing is gained by preparing for it. */
 	if (poll(&(struct pollfd){ .fd = FD_CHANNEL, .events = POLLIN }, 1, 0) == 0)

@@ -70,6 +70,14 @@ static int folder_enter(const struct sandbox *s, struct nd_error *err)
 	return 0;
 }
 
+/* The bounding set ends at the first number that the kernel does not know. */
+static int bounding_set_drop(struct nd_error *err)
+{
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
+	return errno == EINVAL ? 0 : nd_error_sys(err, errno, "cannot drop the capability bounding set");
+}
+
 static int ids_drop(uid_t uid, struct nd_error *err)
 {
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
@@ -78,11 +86,6 @@ static int ids_drop(uid_t uid, struct nd_error *err)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { 0 };
 
-	/* The bounding set ends at the first number that the kernel does not know. */
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
-	if (errno != EINVAL)
-		return nd_error_sys(err, errno, "cannot drop the capability bounding set");
 	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
 		return nd_error_sys(err, errno, "cannot set the secure bits");
 	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
@@ -128,15 +131,18 @@ static int limits_set(struct nd_error *err)
 	return 0;
 }
 
+int sandbox_prepare(struct nd_error *err)
+{
+	int r = limits_set(err);
+
+	return r < 0 ? r : bounding_set_drop(err);
+}
+
 int sandbox_drop(const struct sandbox *s, struct nd_error *err)
 {
 	int r = folder_enter(s, err);
 
-	if (r == 0)
-		r = limits_set(err);
-	if (r == 0)
-		r = ids_drop(s->uid, err);
-	return r;
+	return r < 0 ? r : ids_drop(s->uid, err);
 }
 
 /* Declared here with all fields known today: the kernel takes the size that its version knows. */

@@ -436,6 +436,8 @@ static int lock_in(void)
 	if (r == 0)
 		r = fds_place(sockets.fds[0], sockets.fds[1]);
 	if (r == 0)
+		r = sandbox_prepare(&err);
+	if (r == 0)
 		r = sandbox_drop(&sandbox, &err);
 	udp_fd = sockets.fds[2];
 	if (r == 0)
