@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bench_datapath [NETWORKS] [PORTS] -- what the kernel's side of starts, plugs and ends costs
+ * bench_datapath --steps -- for each line on its input: starts one network, prints the milliseconds, ends it
  *
  * In a network namespace of its own, as root, without daemon and client: starts networks, compares
  * them all as a restart does, plugs TAPs, ends single networks and many, beside what `ip` takes for
@@ -282,33 +283,56 @@ static void bench_many_ends(struct datapath *dp, struct network *nets)
 	printf("  longest wait of another rtnetlink request meanwhile: %.0f ms\n", other.worst_ms);
 }
 
-int main(int argc, char **argv)
+/* A program that measures other things between these, and wants the same cold caches for all. */
+static void bench_steps(struct datapath *dp)
 {
-	size_t n = argc > 1 ? (size_t)atoi(argv[1]) : 500, ports = argc > 2 ? (size_t)atoi(argv[2]) : 500;
-	char run_dir[] = "/tmp/netd-bench-XXXXXX", command[64];
-	struct datapath_options opt = { .run_dir = run_dir };
-	struct network *nets = calloc(n, sizeof(*nets));
-	struct datapath *dp;
+	struct network net = make_network(0);
+	char line[8];
 
-	if (n < MANY || !nets || unshare(CLONE_NEWNET) < 0 || !mkdtemp(run_dir)) {
-		fprintf(stderr, "needs root and at least %d networks\n", MANY);
-		return 1;
+	while (fgets(line, sizeof(line), stdin)) {
+		printf("%.3f\n", timed_change(dp, &net, true));
+		change(dp, &net, false);
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	plan_free(net.plan);
+}
+
+static void bench_all(struct datapath *dp, size_t n, size_t n_ports)
+{
+	struct network *nets = calloc(n, sizeof(*nets));
+
 	for (size_t i = 0; i < n; i++)
 		nets[i] = make_network((unsigned)i);
-	check(datapath_new(&opt, &dp, &err), "open");
 	bench_starts(dp, nets, n);
 	bench_restart(dp, nets, n);
-	bench_plugs(dp, &nets[0], ports);
+	bench_plugs(dp, &nets[0], n_ports);
 	bench_ends(dp, nets);
 	bench_many_ends(dp, nets);
 	for (size_t i = MANY; i < n; i++)
 		change(dp, &nets[i], false);
-	datapath_free(dp);
 	for (size_t i = 0; i < n; i++)
 		plan_free(nets[i].plan);
 	free(nets);
+}
+
+int main(int argc, char **argv)
+{
+	bool steps = argc == 2 && strcmp(argv[1], "--steps") == 0;
+	size_t n = argc > 1 && !steps ? (size_t)atoi(argv[1]) : 500, ports = argc > 2 ? (size_t)atoi(argv[2]) : 500;
+	char run_dir[] = "/run/netd-bench-XXXXXX", command[64];
+	struct datapath_options opt = { .run_dir = run_dir };
+	struct datapath *dp;
+
+	if ((!steps && n < MANY) || unshare(CLONE_NEWNET) < 0 || !mkdtemp(run_dir)) {
+		fprintf(stderr, "needs root and at least %d networks\n", MANY);
+		return 1;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	check(datapath_new(&opt, &dp, &err), "open");
+	if (steps)
+		bench_steps(dp);
+	else
+		bench_all(dp, n, ports);
+	datapath_free(dp);
 	/* All networks are gone, so its folders are empty. */
 	snprintf(command, sizeof(command), "rm -r %s", run_dir);
 	return system(command) != 0;

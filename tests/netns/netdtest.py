@@ -212,6 +212,7 @@ class Daemon:
         self.log_path = os.path.join(self.root, "netd.log")
         self.socket = os.path.join(self.root, "run/netd/netd-sock")
         self.options = []
+        self.verbose = True
         self.env = {"NETD_SCHEMAS": os.path.join(SOURCE, "xml-schemas")}
 
     def start(self, *options, wait=True):
@@ -219,8 +220,8 @@ class Daemon:
         self.process = subprocess.Popen(
             [built("netd/daemon/netd"), "--root", self.root,
              "--serve", built("netd/serve/netd-serve"),
-             "-v",
-             *self.options, *options], stdout=log, stderr=log, start_new_session=True,
+             *(["-v"] if self.verbose else []), *self.options, *options],
+            stdout=log, stderr=log, start_new_session=True,
             env=dict(os.environ, **self.env))
         log.close()
         if wait:
