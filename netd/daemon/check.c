@@ -170,19 +170,43 @@ static int put_back(struct check *k, struct plan_diff *diff)
 /* More lines than this are counted: a flushed ruleset loses every element. */
 #define REPAIR_LINES 6
 
-static void log_repairs(struct netd *d, const struct network *net, const struct plan_diff *diff)
+/* What the new plan has otherwise than the one in force, as text: NULL when there is none in force. */
+static char *format_wanted(const struct plan *applied, const struct plan *plan)
+{
+	ND_AUTO(plan_diff_free) struct plan_diff *d = NULL;
+
+	return applied && plan_diff(applied, plan, &d) == 0 ? plan_diff_format(d) : NULL;
+}
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *at = text; at && (at = strstr(at, line)); at++)
+		if ((at == text || at[-1] == '\n') && (at[len] == '\n' || !at[len]))
+			return true;
+	return false;
+}
+
+/* A step from the plan in force to the new one is nobody's fault: a NIC came to the bridge, an uplink
+ * went. Any other is one. */
+static void log_repairs(struct netd *d, const struct network *net, const struct plan *plan,
+			const struct plan_diff *diff)
 {
 	bool taken = takeover_is_new(d, net);
-	int level = taken ? LOG_INFO : LOG_WARNING;
-	ND_AUTO(free) char *text = plan_diff_format(diff);
+	ND_AUTO(free) char *text = plan_diff_format(diff), *wanted = format_wanted(net->applied, plan);
 	char *rest = text, *line;
 
-	for (int n = 0; (line = strsep(&rest, "\n")) && n < REPAIR_LINES; n++)
-		if (*line)
-			nd_log(level, net->name, "%s: %s",
-			       taken ? "was libvirt's, changing" : "drifted, repairing", line);
+	for (int n = 0; (line = strsep(&rest, "\n")) && n < REPAIR_LINES; n++) {
+		if (!*line)
+			continue;
+		if (taken || has_line(wanted, line))
+			nd_log(LOG_INFO, net->name, "%schanging: %s", taken ? "was libvirt's, " : "", line);
+		else
+			nd_log(LOG_WARNING, net->name, "drifted, repairing: %s", line);
+	}
 	if (diff->n > REPAIR_LINES)
-		nd_log(level, net->name, "... and %zu more", diff->n - REPAIR_LINES);
+		nd_log(taken ? LOG_INFO : LOG_WARNING, net->name, "... and %zu more", diff->n - REPAIR_LINES);
 }
 
 /* What the plan has, and what the last one had that this one has not any more: an uplink that went
@@ -275,7 +299,7 @@ static int check_repair(struct operation *op, struct nd_error *err)
 		r = nd_error_nomem(err);
 	if (r < 0 || !diff->n)
 		return r;
-	log_repairs(c->netd, op->net, diff);
+	log_repairs(c->netd, op->net, c->plan, diff);
 	k->repaired = true;
 	r = datapath_apply(c->netd->datapath, diff, owner, err);
 	if (r == 0 && c->serve->bridge[0])

@@ -67,6 +67,18 @@ class Drift(netdtest.TestCase):
         self.mended("rules", lambda: rules() == before)
         self.assertTrue(self.g.ping(self.out.V4))
 
+    def test_spanning_tree_comes_with_a_nic_of_somebody_else_and_is_no_drift(self):
+        self.netd.define(nat_xml("tree", "virbr7", 7).replace("stp='off'", "stp='on'"))
+        sh("ip", "link", "add", "nic0", "type", "ifb")
+        self.addCleanup(sh, "ip", "link", "del", "nic0")
+        sh("ip", "link", "set", "nic0", "master", "virbr7")
+        self.mended("spanning tree", lambda: re.search(r"stp_state 1 ", sh(
+            "ip", "-d", "link", "show", "virbr7").stdout))
+        wait_for("log line", lambda: "tree: changing: ~ bridge virbr7" in self.netd.log())
+        self.assertNotIn("tree: drifted", self.netd.log())
+        sh("ip", "link", "set", "virbr7", "type", "bridge", "stp_state", "0")
+        wait_for("log line", lambda: "tree: drifted, repairing: ~ bridge virbr7" in self.netd.log())
+
     def test_hold_stops_repairs_until_release(self):
         self.netd.ctl("net-hold", "default")
         sh("ip", "addr", "del", "192.168.122.1/24", "dev", "virbr0")
