@@ -7,7 +7,7 @@
 #include "datapath/route.h"
 #include "datapath/run.h"
 
-/* The interface of an address, route or link step. */
+/* The interface of a step. */
 static const char *step_ifname(const struct plan_step *s)
 {
 	const struct plan_item *item = step_item(s);
@@ -19,6 +19,12 @@ static const char *step_ifname(const struct plan_step *s)
 		return item->link_up.ifname;
 	case PLAN_ROUTE:
 		return item->route.ifname;
+	case PLAN_SHAPER:
+		return item->shaper.ifname;
+	case PLAN_FLOOR:
+		return item->floor.ifname;
+	case PLAN_POLICER:
+		return item->policer.ifname;
 	default:
 		return item->port.bridge;
 	}
@@ -104,10 +110,11 @@ static int do_port(struct run *a, size_t i)
 	return run_claim_requests(a, from, i);
 }
 
-/* Addresses, routes, ports and links: into the batch. */
+/* Addresses, routes, ports and links: into the batch. Traffic control: at once. */
 int apply_link_step(struct run *a, size_t i)
 {
 	const struct plan_step *s = &a->d->steps[i];
+	enum plan_kind kind = step_item(s)->kind;
 	struct link_info *link = NULL;
 	size_t from;
 	int r = 0;
@@ -116,7 +123,7 @@ int apply_link_step(struct run *a, size_t i)
 		a->state[i] = STEP_SKIPPED;
 		return 0;
 	}
-	if (step_item(s)->kind == PLAN_PORT)
+	if (kind == PLAN_PORT)
 		return do_port(a, i);
 	if (s->op == PLAN_REMOVE)
 		r = run_find_link_if_any(a, step_ifname(s), &link);
@@ -130,14 +137,16 @@ int apply_link_step(struct run *a, size_t i)
 		run_finish(a, i, 0);
 		return 0;
 	}
-	if (s->op == PLAN_REMOVE && s->was.kind == PLAN_ADDR)
+	if (kind == PLAN_SHAPER || kind == PLAN_FLOOR || kind == PLAN_POLICER)
+		return apply_shape_step(a, i, link->fact.ifindex);
+	if (s->op == PLAN_REMOVE && kind == PLAN_ADDR)
 		r = before_addr_goes(a, &s->was.addr);
 	if (r < 0)
 		return r;
 	from = a->batch.n;
-	if (step_item(s)->kind == PLAN_ADDR)
+	if (kind == PLAN_ADDR)
 		request_addr(a, s, link->fact.ifindex);
-	else if (step_item(s)->kind == PLAN_ROUTE)
+	else if (kind == PLAN_ROUTE)
 		request_route(a, s, link->fact.ifindex);
 	else
 		link_request_up(&a->batch, link->fact.ifindex, link->fact.name,

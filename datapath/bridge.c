@@ -207,3 +207,32 @@ struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, 
 	nl_put(rq, NDA_LLADDR, mac->bytes, sizeof(mac->bytes));
 	return rq;
 }
+
+struct fdb_answer {
+	int ifindex;
+	bool is_static;
+};
+
+static void take_fdb(void *arg, const struct nlmsghdr *msg)
+{
+	struct fdb_answer *answer = arg;
+	const struct ndmsg *ndm = NLMSG_DATA(msg);
+
+	if (msg->nlmsg_type != RTM_NEWNEIGH || msg->nlmsg_len < NLMSG_LENGTH(sizeof(*ndm)))
+		return;
+	answer->ifindex = ndm->ndm_ifindex;
+	answer->is_static = (ndm->ndm_state & NUD_NOARP) != 0;
+}
+
+bool port_has_fdb(struct nl *nl, const struct link_info *link, const struct nd_mac *mac)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct fdb_answer answer = { 0 };
+	struct nl_req *rq = port_request_fdb(&b, RTM_GETNEIGH, link->fact.ifindex,
+					     link->fact.name, mac);
+
+	rq->reply = take_fdb;
+	rq->arg = &answer;
+	return nl_batch_run(nl, &b, 0) == 0 && answer.is_static &&
+	       answer.ifindex == link->fact.ifindex;
+}

@@ -30,3 +30,5 @@ void port_request_detach(struct nl_batch *b, int ifindex, uint32_t mtu_bytes,
 /* The static forwarding entry for a guest's MAC; type RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH. */
 struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, const char *ifname,
 				const struct nd_mac *mac);
+/* Whether the port has such an entry. */
+bool port_has_fdb(struct nl *nl, const struct link_info *link, const struct nd_mac *mac);

@@ -48,6 +48,15 @@ struct plan *plan_copy(const struct plan *p)
 	return nd_take_ptr(&copy);
 }
 
+uint64_t plan_default_burst(uint64_t rate)
+{
+	uint64_t burst = rate / 100;
+
+	if (burst < 1600)
+		return 1600;
+	return burst < PLAN_BURST_MAX_BYTES ? burst : PLAN_BURST_MAX_BYTES;
+}
+
 static void key_text(struct wr *w, const char *text)
 {
 	wr_bytes(w, text, strlen(text) + 1);
@@ -101,6 +110,16 @@ void plan_item_key(const struct plan_item *item, struct plan_key *out)
 	case PLAN_PORT:
 		key_text(&w, item->port.ifname);
 		break;
+	case PLAN_SHAPER:
+		key_text(&w, item->shaper.ifname);
+		break;
+	case PLAN_FLOOR:
+		key_text(&w, item->floor.ifname);
+		wr_u16(&w, item->floor.class_id);
+		break;
+	case PLAN_POLICER:
+		key_text(&w, item->policer.ifname);
+		break;
 	case PLAN_KINDS:
 		break;
 	}
@@ -139,6 +158,17 @@ static bool port_equal(const struct plan_port *a, const struct plan_port *b)
 	       a->mtu_bytes == b->mtu_bytes && nd_mac_equal(&a->fdb, &b->fdb);
 }
 
+static bool shaper_equal(const struct plan_shaper *a, const struct plan_shaper *b)
+{
+	return a->rate == b->rate && a->peak == b->peak && a->burst_bytes == b->burst_bytes &&
+	       a->pool == b->pool;
+}
+
+static bool floor_equal(const struct plan_floor *a, const struct plan_floor *b)
+{
+	return a->rate == b->rate && a->peak == b->peak && nd_mac_equal(&a->mac, &b->mac);
+}
+
 bool plan_item_equal(const struct plan_item *a, const struct plan_item *b)
 {
 	if (!plan_item_same(a, b))
@@ -157,6 +187,13 @@ bool plan_item_equal(const struct plan_item *a, const struct plan_item *b)
 		return nd_ip_equal(&a->route.gateway, &b->route.gateway);
 	case PLAN_PORT:
 		return port_equal(&a->port, &b->port);
+	case PLAN_SHAPER:
+		return shaper_equal(&a->shaper, &b->shaper);
+	case PLAN_FLOOR:
+		return floor_equal(&a->floor, &b->floor);
+	case PLAN_POLICER:
+		return a->policer.rate == b->policer.rate &&
+		       a->policer.burst_bytes == b->policer.burst_bytes;
 	case PLAN_ADDR:
 	case PLAN_LINK_UP:
 	case PLAN_KINDS:
@@ -229,7 +266,7 @@ static int add_step(struct plan_diff *d, enum plan_op op, const struct plan_item
 }
 
 static const enum plan_kind removal_order[PLAN_KINDS] = {
-	PLAN_PORT, PLAN_ROUTE, PLAN_LINK_UP, PLAN_ADDR, PLAN_BRIDGE,
+	PLAN_POLICER, PLAN_FLOOR, PLAN_SHAPER, PLAN_PORT, PLAN_ROUTE, PLAN_LINK_UP, PLAN_ADDR, PLAN_BRIDGE,
 	PLAN_NFT_ELEM, PLAN_NFT_CHAIN, PLAN_SYSCTL,
 };
 

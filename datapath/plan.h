@@ -26,6 +26,9 @@ enum plan_kind {
 	PLAN_LINK_UP,		/* key: ifname */
 	PLAN_ROUTE,		/* key: destination, metric, ifname */
 	PLAN_PORT,		/* key: ifname; a bridge port (TAP) of the network */
+	PLAN_SHAPER,		/* key: ifname; what leaves through it waits: HTB */
+	PLAN_FLOOR,		/* key: ifname + class; a guest's own share of a shaper */
+	PLAN_POLICER,		/* key: ifname; what comes in too fast is dropped */
 	PLAN_KINDS
 };
 
@@ -98,6 +101,33 @@ struct plan_port {
 	struct nd_mac fdb;		/* static FDB entry for macTableManager='libvirt'; 0: none */
 };
 
+/* Rates are bytes a second. A burst is what may pass at once after a pause. */
+struct plan_shaper {
+	char ifname[IFNAMSIZ];
+	uint64_t rate, peak;		/* peak: what may be borrowed; at least the rate */
+	uint64_t burst_bytes;
+	uint64_t pool;			/* what no floor claims, where there may be floors; else 0 */
+	bool outbound;			/* seen from the guest (macvtap); for messages, not compared */
+};
+
+struct plan_floor {
+	char ifname[IFNAMSIZ];
+	uint16_t class_id;		/* 3 and up: 1 is all traffic, 2 the pool */
+	struct nd_mac mac;		/* whose frames */
+	uint64_t rate, peak;
+};
+
+struct plan_policer {
+	char ifname[IFNAMSIZ];
+	uint64_t rate, burst_bytes;
+	bool inbound;			/* as plan_shaper's outbound */
+};
+
+/* Also what the plan's bursts may be at most: what one u32 of the kernel holds at any rate. */
+#define PLAN_BURST_MAX_BYTES (UINT64_C(1) << 32)
+/* For a shaper that was not told any: 10 ms of its rate, but a frame at least. */
+uint64_t plan_default_burst(uint64_t rate);
+
 struct plan_item {
 	enum plan_kind kind;
 	union {
@@ -109,6 +139,9 @@ struct plan_item {
 		struct plan_link_up link_up;
 		struct plan_route route;
 		struct plan_port port;
+		struct plan_shaper shaper;
+		struct plan_floor floor;
+		struct plan_policer policer;
 	};
 };
 

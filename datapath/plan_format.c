@@ -2,6 +2,7 @@
 /* plan_format.c -- plans as text: for net-plan, log lines and the tests, which compare strings */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
 
 #include "datapath/nft_layout.h"
 #include "datapath/plan.h"
@@ -112,6 +113,22 @@ static void format_port(struct nd_str *s, const struct plan_port *p)
 		nd_str_addf(s, " alias %s", p->alias);
 }
 
+static void format_shaper(struct nd_str *s, const struct plan_shaper *p)
+{
+	nd_str_addf(s, "shaper %s rate %" PRIu64 " peak %" PRIu64 " burst %" PRIu64, p->ifname,
+		    p->rate, p->peak, p->burst_bytes);
+	if (p->pool)
+		nd_str_addf(s, " pool %" PRIu64, p->pool);
+}
+
+static void format_floor(struct nd_str *s, const struct plan_floor *f)
+{
+	char mac[ND_MAC_STRLEN];
+
+	nd_str_addf(s, "floor %s class %u mac %s rate %" PRIu64 " peak %" PRIu64, f->ifname,
+		    f->class_id, nd_mac_format(&f->mac, mac), f->rate, f->peak);
+}
+
 static void format_item(struct nd_str *s, const struct plan_item *item)
 {
 	switch (item->kind) {
@@ -139,6 +156,16 @@ static void format_item(struct nd_str *s, const struct plan_item *item)
 		break;
 	case PLAN_PORT:
 		format_port(s, &item->port);
+		break;
+	case PLAN_SHAPER:
+		format_shaper(s, &item->shaper);
+		break;
+	case PLAN_FLOOR:
+		format_floor(s, &item->floor);
+		break;
+	case PLAN_POLICER:
+		nd_str_addf(s, "policer %s rate %" PRIu64 " burst %" PRIu64, item->policer.ifname,
+			    item->policer.rate, item->policer.burst_bytes);
 		break;
 	case PLAN_KINDS:
 		break;

@@ -64,3 +64,5 @@ int apply_bridge_step(struct run *a, size_t i);
 /* apply_link.c: a step about an address, a route, a port or a link's state: requests for the
  * batch. What goes with a bridge that the diff removes is skipped. */
 int apply_link_step(struct run *a, size_t i);
+/* apply_shape.c: a step about traffic control on the link, done at once. */
+int apply_shape_step(struct run *a, size_t i, int ifindex);

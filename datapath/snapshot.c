@@ -2,12 +2,12 @@
 /* snapshot.c -- the kernel's state in memory, and a plan's objects looked up in it */
 #include <errno.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <string.h>
 
 #include "datapath/bridge.h"
 #include "datapath/private.h"
 #include "datapath/route.h"
+#include "datapath/shape.h"
 #include "netd/base/array.h"
 #include "netd/base/cursor.h"
 #include "netd/base/str.h"
@@ -27,6 +27,7 @@ struct datapath_snapshot {
 	struct kernel_route *routes;
 	size_t n_routes;
 	struct plan *nft;
+	struct shape_view *shapes;
 	struct nd_hash *by_name, *by_alias;		/* links */
 	size_t *next_alias;				/* by link: the next of its alias, or 0 */
 	struct nd_hash *by_index;			/* links */
@@ -48,6 +49,7 @@ void datapath_snapshot_free(struct datapath_snapshot *s)
 	nd_hash_free(s->by_route);
 	nd_hash_free(s->by_nft);
 	plan_free(s->nft);
+	shape_view_free(s->shapes);
 	free(s->links);
 	free(s->addrs);
 	free(s->routes);
@@ -271,6 +273,8 @@ int datapath_snapshot_new(struct datapath *dp, struct datapath_snapshot **out,
 		return nd_error_nomem(err);
 	r = read_links(s, err);
 	if (r == 0)
+		r = shape_view_new(dp->nl, &s->shapes, err);
+	if (r == 0)
 		r = nft_read(dp->nft, s->nft, err);
 	if (r < 0)
 		return r;
@@ -354,36 +358,6 @@ static bool read_up(struct datapath_snapshot *s, const struct plan_item *want,
 	return link && link->fact.up;
 }
 
-struct fdb_answer {
-	int ifindex;
-	bool is_static;
-};
-
-static void take_fdb(void *arg, const struct nlmsghdr *msg)
-{
-	struct fdb_answer *answer = arg;
-	const struct ndmsg *ndm = NLMSG_DATA(msg);
-
-	if (msg->nlmsg_type != RTM_NEWNEIGH || msg->nlmsg_len < NLMSG_LENGTH(sizeof(*ndm)))
-		return;
-	answer->ifindex = ndm->ndm_ifindex;
-	answer->is_static = (ndm->ndm_state & NUD_NOARP) != 0;
-}
-
-static bool has_fdb(struct datapath_snapshot *s, const struct link_info *link,
-		    const struct nd_mac *mac)
-{
-	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
-	struct fdb_answer answer = { 0 };
-	struct nl_req *rq = port_request_fdb(&b, RTM_GETNEIGH, link->fact.ifindex,
-					     link->fact.name, mac);
-
-	rq->reply = take_fdb;
-	rq->arg = &answer;
-	return nl_batch_run(s->dp->nl, &b, 0) == 0 && answer.is_static &&
-	       answer.ifindex == link->fact.ifindex;
-}
-
 static bool read_port(struct datapath_snapshot *s, const struct plan_item *item,
 		      struct plan_item *out)
 {
@@ -403,7 +377,7 @@ static bool read_port(struct datapath_snapshot *s, const struct plan_item *item,
 		port->mtu_bytes = link->fact.mtu_bytes;
 	if (want->alias[0])
 		memcpy(port->alias, link->fact.alias, sizeof(port->alias));
-	if (!nd_mac_is_zero(&want->fdb) && !has_fdb(s, link, &want->fdb))
+	if (!nd_mac_is_zero(&want->fdb) && !port_has_fdb(s->dp->nl, link, &want->fdb))
 		port->fdb = (struct nd_mac){ 0 };
 	return true;
 }
@@ -419,6 +393,14 @@ static bool read_nft(struct datapath_snapshot *s, const struct plan_item *want,
 	if (item)
 		*out = *item;
 	return item != NULL;
+}
+
+static bool read_shape(struct datapath_snapshot *s, const struct plan_item *want,
+		       const char *ifname, struct plan_item *out)
+{
+	const struct link_info *link = find_link(s, ifname);
+
+	return link && shape_view_read(s->shapes, link->fact.ifindex, want, out);
 }
 
 /* False when the kernel does not have the object. */
@@ -442,6 +424,12 @@ static bool read_item(struct datapath_snapshot *s, const struct plan_item *want,
 		return read_route(s, want, out);
 	case PLAN_PORT:
 		return read_port(s, want, out);
+	case PLAN_SHAPER:
+		return read_shape(s, want, want->shaper.ifname, out);
+	case PLAN_FLOOR:
+		return read_shape(s, want, want->floor.ifname, out);
+	case PLAN_POLICER:
+		return read_shape(s, want, want->policer.ifname, out);
 	case PLAN_KINDS:
 		break;
 	}
@@ -483,6 +471,30 @@ static int add_leftovers(struct datapath_snapshot *s, const struct plan *scope, 
 	return 0;
 }
 
+/* Traffic control that the scope does not name, on those of its devices that are netd's. */
+static int add_shape_leftovers(struct datapath_snapshot *s, const struct plan *scope,
+			       struct plan *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < scope->n && r == 0; i++) {
+		const struct plan_item *item = &scope->items[i];
+		const struct link_info *link = NULL;
+
+		if (item->kind == PLAN_BRIDGE) {
+			link = find_link(s, item->bridge.name);
+			if (link && !datapath_owns(s->dp, &item->bridge, link))
+				link = NULL;
+		} else if (item->kind == PLAN_PORT && item->port.alias[0]) {
+			link = find_link(s, item->port.ifname);
+		}
+		if (link)
+			r = shape_view_leftovers(s->shapes, link->fact.ifindex, link->fact.name, scope,
+						 out);
+	}
+	return r;
+}
+
 int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope,
 			   const char *owner, struct plan **out, struct nd_error *err)
 {
@@ -500,7 +512,7 @@ int datapath_snapshot_read(struct datapath_snapshot *s, const struct plan *scope
 			return nd_error_nomem(err);
 		*item = found;
 	}
-	if (add_leftovers(s, scope, owner, p) < 0)
+	if (add_leftovers(s, scope, owner, p) < 0 || add_shape_leftovers(s, scope, p) < 0)
 		return nd_error_nomem(err);
 	*out = nd_take_ptr(&p);
 	return 0;

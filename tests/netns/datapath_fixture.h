@@ -45,7 +45,7 @@ static inline const char *output(const char *fmt, ...) __attribute__((format(pri
 static inline const char *output(const char *fmt, ...)
 {
 	static char buf[16384];
-	char command[512];
+	char command[1024];
 	va_list ap;
 	size_t n;
 	FILE *f;
@@ -164,7 +164,43 @@ static inline void add_nat(struct plan *p, const char *bridge, const char *subne
 	ck_assert_int_eq(nft_plan_elem(p, NFT_MASQ, false, &f), 0);
 }
 
-/* A NAT network on virbr0 with something of every kind but ports. */
+static inline struct plan_shaper *add_shaper(struct plan *p, const char *ifname, uint64_t rate,
+					     uint64_t peak)
+{
+	struct plan_shaper *s = &plan_add(p, PLAN_SHAPER)->shaper;
+
+	snprintf(s->ifname, sizeof(s->ifname), "%s", ifname);
+	s->rate = rate;
+	s->peak = peak;
+	s->burst_bytes = plan_default_burst(rate);
+	return s;
+}
+
+static inline struct plan_floor *add_floor(struct plan *p, const char *ifname, uint16_t id,
+					   uint64_t rate)
+{
+	struct plan_floor *f = &plan_add(p, PLAN_FLOOR)->floor;
+
+	snprintf(f->ifname, sizeof(f->ifname), "%s", ifname);
+	f->class_id = id;
+	f->mac = (struct nd_mac){ { 0x52, 0x54, 0, 1, 2, (uint8_t)id } };
+	f->rate = rate;
+	f->peak = 250000;
+	return f;
+}
+
+static inline struct plan_policer *add_policer(struct plan *p, const char *ifname, uint64_t rate,
+					       uint64_t burst_bytes)
+{
+	struct plan_policer *x = &plan_add(p, PLAN_POLICER)->policer;
+
+	snprintf(x->ifname, sizeof(x->ifname), "%s", ifname);
+	x->rate = rate;
+	x->burst_bytes = burst_bytes;
+	return x;
+}
+
+/* A NAT network on virbr0 with something of every kind but ports and traffic control. */
 static inline struct plan *nat_network(void)
 {
 	struct plan *p = plan_new();
@@ -230,6 +266,7 @@ static inline char *host_state(void)
 	return strdup(output("ip -o -d link | sed 's/^[0-9]*: //' | grep -v '^lo:'; "
 			     "ip -o addr | sed 's/^[0-9]*: //; s/ tentative//' | grep -v '^lo '; "
 			     "ip route show table main; ip -6 route show table main; "
+			     "tc qdisc show; for i in virbr0 veth0; do tc class show dev $i; tc filter show dev $i; done 2>/dev/null; "
 			     "nft list ruleset; cat /proc/sys/net/ipv4/ip_forward "
 			     "/proc/sys/net/ipv4/conf/*/forwarding "
 			     "/proc/sys/net/ipv4/conf/all/accept_redirects; "

@@ -51,6 +51,25 @@ static struct plan *plugged_network(void)
 	return p;
 }
 
+static struct plan *shaped_network(void)
+{
+	struct plan *p = plugged_network();
+
+	add_shaper(p, "virbr0", 125000, 250000)->pool = 100000;
+	add_shaper(p, "veth0", 50000, 50000);
+	add_floor(p, "virbr0", 3, 25000);
+	return p;
+}
+
+static struct plan *reshaped_network(void)
+{
+	struct plan *p = plugged_network();
+
+	add_shaper(p, "virbr0", 125000, 125000)->pool = 120000;
+	add_floor(p, "virbr0", 3, 5000)->mac.bytes[5] = 9;
+	return p;
+}
+
 static const struct operation operations[] = {
 	{ "start", nothing, nat_network },
 	{ "destroy", nat_network, nothing },
@@ -58,6 +77,9 @@ static const struct operation operations[] = {
 	{ "plug", nat_network, plugged_network },
 	{ "unplug", plugged_network, nat_network },
 	{ "destroy with a port", plugged_network, nothing },
+	{ "shape", plugged_network, shaped_network },
+	{ "shape otherwise", shaped_network, reshaped_network },
+	{ "destroy with shapers", shaped_network, nothing },
 };
 
 /* Runs the operation in a process of its own, with the fault. Its wait status. */

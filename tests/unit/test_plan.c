@@ -262,6 +262,58 @@ START_TEST(a_plan_prints_every_attribute_of_a_port)
 }
 END_TEST
 
+/* A shaper with a floor, and a policer. */
+static struct plan *shaped(uint64_t rate)
+{
+	struct plan *p = plan_new();
+	struct plan_item *item = plan_add(p, PLAN_FLOOR);
+
+	item->floor = (struct plan_floor){ .ifname = "virbr0", .class_id = 3, .rate = 1000, .peak = rate,
+					   .mac = { { 0x52, 0x54, 0, 0, 0, 7 } } };
+	item = plan_add(p, PLAN_POLICER);
+	item->policer = (struct plan_policer){ .ifname = "virbr0", .rate = 5000, .burst_bytes = 1024 };
+	item = plan_add(p, PLAN_SHAPER);
+	item->shaper = (struct plan_shaper){ .ifname = "virbr0", .rate = rate, .peak = rate,
+					     .burst_bytes = plan_default_burst(rate),
+					     .pool = rate - 1000 };
+	return p;
+}
+
+START_TEST(floors_come_after_their_shaper_and_go_before_it)
+{
+	ND_AUTO(plan_free) struct plan *none = plan_new();
+	ND_AUTO(plan_free) struct plan *net = shaped(400000);
+
+	assert_diff(none, net,
+		"+ shaper virbr0 rate 400000 peak 400000 burst 4000 pool 399000\n"
+		"+ floor virbr0 class 3 mac 52:54:00:00:00:07 rate 1000 peak 400000\n"
+		"+ policer virbr0 rate 5000 burst 1024\n");
+	assert_diff(net, none,
+		"- policer virbr0 rate 5000 burst 1024\n"
+		"- floor virbr0 class 3 mac 52:54:00:00:00:07 rate 1000 peak 400000\n"
+		"- shaper virbr0 rate 400000 peak 400000 burst 4000 pool 399000\n");
+}
+END_TEST
+
+START_TEST(a_change_of_rates_changes_what_has_them)
+{
+	ND_AUTO(plan_free) struct plan *was = shaped(400000);
+	ND_AUTO(plan_free) struct plan *want = shaped(50000);
+
+	want->items[0].floor.mac.bytes[5] = 8;
+	want->items[1].policer.burst_bytes = 2048;
+	assert_diff(was, want,
+		"~ shaper virbr0 rate 400000 peak 400000 burst 4000 pool 399000"
+		" -> shaper virbr0 rate 50000 peak 50000 burst 1600 pool 49000\n"
+		"~ floor virbr0 class 3 mac 52:54:00:00:00:07 rate 1000 peak 400000"
+		" -> floor virbr0 class 3 mac 52:54:00:00:00:08 rate 1000 peak 50000\n"
+		"~ policer virbr0 rate 5000 burst 1024 -> policer virbr0 rate 5000 burst 2048\n");
+	want->items[0].floor.class_id = 4;
+	ck_assert(!plan_item_same(&was->items[0], &want->items[0]));
+	ck_assert_uint_eq(plan_default_burst(UINT64_MAX), PLAN_BURST_MAX_BYTES);
+}
+END_TEST
+
 START_TEST(a_diff_of_many_items_takes_linear_time)
 {
 	ND_AUTO(plan_free) struct plan *none = plan_new();
@@ -308,6 +360,8 @@ int main(void)
 	tcase_add_test(t, an_object_listed_twice_is_made_once);
 	tcase_add_test(t, elements_of_one_set_are_told_apart_by_their_key);
 	tcase_add_test(t, a_plan_prints_every_attribute_of_a_port);
+	tcase_add_test(t, floors_come_after_their_shaper_and_go_before_it);
+	tcase_add_test(t, a_change_of_rates_changes_what_has_them);
 	tcase_add_test(t, a_diff_of_many_items_takes_linear_time);
 	tcase_add_test(t, facts_find_links_by_name);
 	suite_add_tcase(s, t);
