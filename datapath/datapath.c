@@ -223,6 +223,11 @@ uint32_t datapath_nft_portid(const struct datapath *dp)
 	return nft_portid(dp->nft);
 }
 
+uint32_t datapath_route_portid(const struct datapath *dp)
+{
+	return nl_portid(dp->nl);
+}
+
 int datapath_foreign_drops(struct datapath *dp, const char *const *bridges, size_t n_bridges,
 			   void (*found)(void *arg, const char *bridge, const char *sentence),
 			   void *arg, struct nd_error *err)

@@ -60,8 +60,9 @@ int datapath_adopt_rules(struct datapath *dp, struct nd_error *err);
 int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
 		  struct plan **out, struct nd_error *err);
 
-/* The netlink port of netd's nft transactions, for monitor_set_own(). */
+/* The netlink ports of netd's nft transactions and of its other changes, for monitor_set_own(). */
 uint32_t datapath_nft_portid(const struct datapath *dp);
+uint32_t datapath_route_portid(const struct datapath *dp);
 
 /* Of the host, from memory that follows the kernel's notices: cheap however much there is. */
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err);

@@ -25,7 +25,7 @@ struct monitor {
 	void *arg;
 	int epoll_fd, route_fd, nft_fd;
 	struct nft_event nft;		/* of the transaction being told */
-	uint32_t own_portid;
+	uint32_t own_nft, own_route;	/* port numbers; 0: not known */
 	uint8_t *buf;
 };
 
@@ -43,7 +43,7 @@ int monitor_new(const struct monitor_events *events, void *arg, struct monitor *
 {
 	static const int route_groups[] = {
 		RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC,
 	};
 	static const int nft_groups[] = { NFNLGRP_NFTABLES };
 	ND_AUTO(monitor_free) struct monitor *m = calloc(1, sizeof(*m));
@@ -127,6 +127,15 @@ static void handle_link(struct monitor *m, const struct nlmsghdr *msg)
 	m->events.link(m->arg, msg->nlmsg_type == RTM_DELLINK, &link);
 }
 
+static void handle_tc(struct monitor *m, const struct nlmsghdr *msg)
+{
+	const struct tcmsg *tcm = NLMSG_DATA(msg);
+	bool own = m->own_route && msg->nlmsg_pid == m->own_route;
+
+	if (m->events.tc && !own && msg->nlmsg_len >= NLMSG_LENGTH(sizeof(*tcm)))
+		m->events.tc(m->arg, tcm->tcm_ifindex);
+}
+
 static void handle_route_message(struct monitor *m, const struct nlmsghdr *msg)
 {
 	struct kernel_addr addr;
@@ -150,6 +159,14 @@ static void handle_route_message(struct monitor *m, const struct nlmsghdr *msg)
 	case RTM_NEWNETCONF:
 		handle_netconf(m, msg);
 		break;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTCLASS:
+	case RTM_DELTCLASS:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		handle_tc(m, msg);
+		break;
 	}
 }
 
@@ -161,7 +178,7 @@ static void handle_generation(struct monitor *m, const struct nlmsghdr *msg)
 		return;
 	m->nft.pid = (pid_t)ntohl(nl_get_u32(tb[NFTA_GEN_PROC_PID]));
 	nl_get_str(tb[NFTA_GEN_PROC_NAME], m->nft.process, sizeof(m->nft.process));
-	m->nft.own = m->own_portid && msg->nlmsg_pid == m->own_portid;
+	m->nft.own = m->own_nft && msg->nlmsg_pid == m->own_nft;
 	if (m->events.nft)
 		m->events.nft(m->arg, &m->nft);
 	m->nft = (struct nft_event){ 0 };
@@ -228,9 +245,10 @@ static int dispatch_one(struct monitor *m, int fd, struct nd_error *err)
 	return 1;
 }
 
-void monitor_set_own(struct monitor *m, uint32_t nft_portid)
+void monitor_set_own(struct monitor *m, uint32_t nft_portid, uint32_t route_portid)
 {
-	m->own_portid = nft_portid;
+	m->own_nft = nft_portid;
+	m->own_route = route_portid;
 }
 
 int monitor_dispatch(struct monitor *m, struct nd_error *err)

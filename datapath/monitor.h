@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* monitor.h -- what happens to links, addresses, routes, forwarding and nftables, as it happens
+/* monitor.h -- what happens to links, addresses, routes, traffic control, forwarding and nftables
  *
  * The kernel's notices tell that something changed, also when netd itself changed it; what to
  * make of it is the receiver's business (read again and compare). No notice is lost unseen: when
@@ -37,6 +37,8 @@ struct monitor_events {
 	void (*addr)(void *arg, bool removed, const struct kernel_addr *addr);
 	void (*route)(void *arg, bool removed, const struct kernel_route *route);
 	void (*netconf)(void *arg, const struct netconf_event *e);
+	/* Somebody else made, changed or removed a qdisc, class or filter on the link. */
+	void (*tc)(void *arg, int ifindex);
 	/* Once for each transaction. */
 	void (*nft)(void *arg, const struct nft_event *e);
 	void (*resync)(void *arg);
@@ -48,9 +50,9 @@ int monitor_new(const struct monitor_events *events, void *arg, struct monitor *
 void monitor_free(struct monitor *m);		/* NULL is fine */
 ND_DEFINE_AUTO(struct monitor *, monitor_free)
 
-/* The port number of the netlink socket that makes netd's own nft transactions: the kernel's notices
- * name it, in any PID namespace. */
-void monitor_set_own(struct monitor *m, uint32_t nft_portid);
+/* The port numbers of the netlink sockets that make netd's own nft transactions and other changes:
+ * the kernel's notices name them, in any PID namespace. */
+void monitor_set_own(struct monitor *m, uint32_t nft_portid, uint32_t route_portid);
 
 /* Readable when there is something to dispatch. */
 int monitor_fd(const struct monitor *m);

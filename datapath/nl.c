@@ -57,6 +57,7 @@ int nl_listen(int protocol, const int *groups, size_t n, int room, int *fd_out,
 
 int nl_new(int protocol, struct nl **out, struct nd_error *err)
 {
+	static const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 	static const int on = 1;
 	static const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
 	ND_AUTO(nl_free) struct nl *nl = calloc(1, sizeof(*nl));
@@ -66,6 +67,8 @@ int nl_new(int protocol, struct nl **out, struct nd_error *err)
 	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (nl->fd < 0)
 		return nd_error_sys(err, errno, "cannot open a netlink socket");
+	if (bind(nl->fd, (const struct sockaddr *)&any, sizeof(any)) < 0)	/* it has a port from now on */
+		return nd_error_sys(err, errno, "cannot bind a netlink socket");
 	nl->buf = malloc(RECEIVE_SIZE);
 	if (!nl->buf)
 		return nd_error_nomem(err);
@@ -87,6 +90,14 @@ void nl_free(struct nl *nl)
 		close(nl->fd);
 	free(nl->buf);
 	free(nl);
+}
+
+uint32_t nl_portid(const struct nl *nl)
+{
+	struct sockaddr_nl self = { 0 };
+	socklen_t len = sizeof(self);
+
+	return getsockname(nl->fd, (struct sockaddr *)&self, &len) == 0 ? self.nl_pid : 0;
 }
 
 void nl_batch_fini(struct nl_batch *b)

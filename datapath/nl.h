@@ -31,6 +31,8 @@ struct nl;
 int nl_new(int protocol, struct nl **out, struct nd_error *err);
 void nl_free(struct nl *nl);			/* NULL is fine */
 ND_DEFINE_AUTO(struct nl *, nl_free)
+/* Its port number, which the kernel's notices of what it did name; 0 when that cannot be told. */
+uint32_t nl_portid(const struct nl *nl);
 
 /* Called for each message that answers a request, before its result is known. A message of NULL
  * says: forget all that was reported, the dump starts again. */

@@ -302,6 +302,24 @@ static void on_netconf(void *arg, const struct netconf_event *e)
 	}
 }
 
+/* ---- traffic control ---- */
+
+static void on_tc(void *arg, int ifindex)
+{
+	struct drift *w = arg;
+	struct network *net = by_ifindex(w, ifindex);
+	char ifname[IFNAMSIZ];
+	struct port *port;
+
+	if (!net && if_indextoname((unsigned)ifindex, ifname)) {
+		net = by_port(w, ifname, &port);
+		if (net && !port->plugged)
+			return;		/* its owner's */
+	}
+	if (net)
+		check_links(w->netd, net);
+}
+
 /* ---- rules ---- */
 
 static void on_nft(void *arg, const struct nft_event *e)
@@ -356,7 +374,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 int drift_new(struct netd *d, struct drift **out, struct nd_error *err)
 {
 	static const struct monitor_events events = {
-		.link = on_link, .addr = on_addr, .route = on_route, .netconf = on_netconf,
+		.tc = on_tc, .link = on_link, .addr = on_addr, .route = on_route, .netconf = on_netconf,
 		.nft = on_nft, .resync = on_resync,
 	};
 	ND_AUTO(drift_free) struct drift *w = calloc(1, sizeof(*w));
@@ -370,7 +388,7 @@ int drift_new(struct netd *d, struct drift **out, struct nd_error *err)
 		r = monitor_new(&events, w, &w->monitor, err);
 	if (r < 0)
 		return r;
-	monitor_set_own(w->monitor, datapath_nft_portid(d->datapath));
+	monitor_set_own(w->monitor, datapath_nft_portid(d->datapath), datapath_route_portid(d->datapath));
 	r = sd_event_add_io(d->event, &w->source, monitor_fd(w->monitor), EPOLLIN, on_readable, w);
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &w->timer, CLOCK_MONOTONIC, LOOK_EVERY_US, 0,

@@ -42,6 +42,11 @@ static void on_netconf(void *arg, const struct netconf_event *e)
 		    e->family == AF_INET ? 4 : 6, e->ifindex, e->forwarding, e->rp_filter);
 }
 
+static void on_tc(void *arg, int ifindex)
+{
+	nd_str_addf(&events, "tc if %d\n", ifindex);
+}
+
 static void on_nft(void *arg, const struct nft_event *e)
 {
 	nd_str_addf(&events, "nft %s by %s '%s'\n", e->netd_table ? "netd" : "other",
@@ -54,7 +59,7 @@ static void on_resync(void *arg)
 }
 
 static const struct monitor_events callbacks = {
-	.link = on_link, .addr = on_addr, .route = on_route, .netconf = on_netconf, .nft = on_nft,
+	.tc = on_tc, .link = on_link, .addr = on_addr, .route = on_route, .netconf = on_netconf, .nft = on_nft,
 	.resync = on_resync,
 };
 
@@ -65,7 +70,7 @@ static void set_up(void)
 	fresh_namespace();
 	resyncs = 0;
 	ck_assert_msg(monitor_new(&callbacks, NULL, &monitor, &err) == 0, "%s", err.text);
-	monitor_set_own(monitor, datapath_nft_portid(dp));
+	monitor_set_own(monitor, datapath_nft_portid(dp), datapath_route_portid(dp));
 }
 
 static void tear_down(void)
@@ -145,6 +150,20 @@ START_TEST(forwarding_and_rp_filter_are_told)
 }
 END_TEST
 
+START_TEST(traffic_control_of_others_is_told)
+{
+	ND_AUTO(plan_free) struct plan *net = plan_new();
+
+	add_shaper(net, "lo", 125000, 125000);
+	must_apply(NULL, net, OWNER);
+	ck_assert_str_eq(happened(), "");
+	sh("tc class change dev lo parent 1: classid 1:1 htb rate 8mbit");
+	ck_assert_str_eq(happened(), "tc if 1\n");
+	sh("tc qdisc del dev lo root");
+	assert_has(happened(), "tc if 1\n");
+}
+END_TEST
+
 START_TEST(changes_to_rules_name_the_process)
 {
 	ND_AUTO(plan_free) struct plan *net = nat_network();
@@ -184,6 +203,7 @@ int main(void)
 	tcase_add_test(t, links_are_told_with_what_they_are);
 	tcase_add_test(t, lost_addresses_and_routes_are_told);
 	tcase_add_test(t, forwarding_and_rp_filter_are_told);
+	tcase_add_test(t, traffic_control_of_others_is_told);
 	tcase_add_test(t, changes_to_rules_name_the_process);
 	tcase_add_test(t, an_overrun_asks_to_read_everything_again);
 	suite_add_tcase(s, t);
