@@ -15,6 +15,7 @@
 struct compile_port {
 	const struct port_def *def;
 	char ifname[IFNAMSIZ];
+	bool ours;		/* netd shapes it, not the VMM */
 };
 
 struct compile_input {
@@ -41,6 +42,10 @@ int compile_collisions(const struct net_def *def, const struct host_facts *facts
 
 int compile_plan(const struct compile_input *in, struct plan **out, struct nd_error *err);
 int compile_serve(const struct compile_input *in, struct serve_config **out, struct nd_error *err);
+
+/* Shaper and policer of a device that is one guest's. -ENOMEM. */
+int compile_link_shape(const struct bandwidth_def *b, const char *ifname, bool macvtap,
+		       struct plan *p);
 
 /* The plan depends on whether there is such an uplink, or a route by it. */
 bool compile_uses_uplink(const struct net_def *def, const char *ifname);

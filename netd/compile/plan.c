@@ -119,7 +119,7 @@ static int add_all(const struct compile_input *in, struct plan *p)
 	r = add_routes(in->def, p);
 	for (size_t i = 0; i < in->n_ports && r == 0; i++)
 		r = add_port(in, &in->ports[i], p);
-	return r;
+	return r < 0 ? r : compile_shape(in, p);
 }
 
 int compile_plan(const struct compile_input *in, struct plan **out, struct nd_error *err)

@@ -33,6 +33,8 @@ char *uuid_alias(const struct nd_uuid *uuid, char *buf);
 int compile_rules(const struct compile_input *in, struct plan *p);
 /* Forwarding and the bridge's IPv6 settings. */
 int compile_sysctls(const struct compile_input *in, struct plan *p);
+/* The network's bandwidth and that of its ports. */
+int compile_shape(const struct compile_input *in, struct plan *p);
 /* The two halves of the server's configuration. */
 int compile_dhcp(const struct compile_input *in, struct dhcp_config *out);
 int compile_dns(const struct compile_input *in, struct dns_config *out);

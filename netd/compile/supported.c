@@ -41,9 +41,6 @@ static int check_links(const struct net_def *def, struct nd_error *err)
 	if (def->virtualport.type != VIRTUALPORT_ABSENT)
 		return refuse(err, UNSUPPORTED, "virtualport", def->virtualport.line,
 			      "not supported yet");
-	if (def->bandwidth.given)
-		return refuse(err, UNSUPPORTED, "bandwidth", def->bandwidth.line,
-			      "not supported yet");
 	for (size_t i = 0; i < def->n_portgroups; i++) {
 		const struct portgroup_def *g = &def->portgroups[i];
 
@@ -51,9 +48,6 @@ static int check_links(const struct net_def *def, struct nd_error *err)
 			return refuse(err, UNSUPPORTED, "vlan", g->vlan.line, "not supported yet");
 		if (g->virtualport.type != VIRTUALPORT_ABSENT)
 			return refuse(err, UNSUPPORTED, "virtualport", g->virtualport.line,
-				      "not supported yet");
-		if (g->bandwidth.given)
-			return refuse(err, UNSUPPORTED, "bandwidth", g->bandwidth.line,
 				      "not supported yet");
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "netd/base/str.h"
+#include "netd/daemon/bandwidth_params.h"
 #include "netd/daemon/calls.h"
 #include "netd/daemon/ports.h"
 
@@ -142,21 +143,6 @@ static int delete_port(struct rpc_call *call, void *args, void *ret, struct nd_e
 
 /* ---- parameters ---- */
 
-static const struct { const char *name; size_t at; bool in; } port_params[] = {
-	{ "inbound.average", offsetof(struct bandwidth_rate, average), true },
-	{ "inbound.peak", offsetof(struct bandwidth_rate, peak), true },
-	{ "inbound.burst", offsetof(struct bandwidth_rate, burst), true },
-	{ "inbound.floor", offsetof(struct bandwidth_rate, floor), true },
-	{ "outbound.average", offsetof(struct bandwidth_rate, average), false },
-	{ "outbound.peak", offsetof(struct bandwidth_rate, peak), false },
-	{ "outbound.burst", offsetof(struct bandwidth_rate, burst), false },
-};
-
-static uint64_t *param_of(struct bandwidth_def *b, size_t i)
-{
-	return (uint64_t *)((char *)(port_params[i].in ? &b->in : &b->out) + port_params[i].at);
-}
-
 /* All seven, zero where the port has none: a client can then set each of them. */
 static int get_port_params(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
@@ -167,56 +153,23 @@ static int get_port_params(struct rpc_call *call, void *args, void *ret, struct 
 
 	if (!port)
 		return -ENOENT;
-	r->params.params_val = calloc(ND_COUNT(port_params), sizeof(*r->params.params_val));
-	if (!r->params.params_val)
-		return nd_error_nomem(err);
-	for (size_t i = 0; i < ND_COUNT(port_params); i++) {
-		lv_param *p = &r->params.params_val[i];
-
-		if (wire_str(&p->field, port_params[i].name, err) < 0)
-			return -ENOMEM;
-		p->value.type = LV_PARAM_UINT;
-		p->value.lv_param_value_u.ui = (unsigned)*param_of(&port->def->bandwidth, i);
-		r->params.params_len++;
-	}
-	return RPC_DONE;
-}
-
-static int parse_params(const lv_param *params, unsigned n, struct bandwidth_def *out,
-			struct nd_error *err)
-{
-	for (unsigned p = 0; p < n; p++) {
-		size_t i = 0;
-
-		while (i < ND_COUNT(port_params) && !nd_streq(port_params[i].name, params[p].field))
-			i++;
-		if (i == ND_COUNT(port_params))
-			return nd_error_set(err, ND_ERR_ARGUMENT_UNSUPPORTED,
-					    "parameter '%s' not supported", params[p].field);
-		if (params[p].value.type != LV_PARAM_UINT)
-			return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid type for parameter '%s', "
-					    "expected 'uint'", params[p].field);
-		*param_of(out, i) = params[p].value.lv_param_value_u.ui;
-	}
-	out->in.given = out->in.average || out->in.floor;
-	out->out.given = out->out.average != 0;
-	out->given = out->in.given || out->out.given;
-	return 0;
+	return bandwidth_params_fill(&port->def->bandwidth, &r->params.params_val, &r->params.params_len,
+				     err);
 }
 
 static int set_port_params(struct rpc_call *call, void *args, void *ret, struct nd_error *err)
 {
 	const lv_network_port_set_parameters_args *a = args;
-	struct bandwidth_def bandwidth = { 0 };
+	struct bandwidth_params params;
 	struct network *net = call_network(call, &a->port.net, err);
 	struct port *port = net ? call_port(net, a->port.uuid, err) : NULL;
 	int r;
 
 	if (!port)
 		return -ENOENT;
-	r = parse_params(a->params.params_val, a->params.params_len, &bandwidth, err);
+	r = bandwidth_params_parse(a->params.params_val, a->params.params_len, &params, err);
 	if (r == 0)
-		r = ports_set_bandwidth(call_netd(call), net, &port->def->uuid, &bandwidth, reply_done,
+		r = ports_set_bandwidth(call_netd(call), net, &port->def->uuid, &params.to, reply_done,
 					call, err);
 	return r < 0 ? r : RPC_PENDING;
 }

@@ -108,7 +108,7 @@ int change_choose_bridge(struct operation *op, struct nd_error *err)
 
 static struct compile_port compile_port_of(const struct port *p)
 {
-	struct compile_port out = { .def = p->def };
+	struct compile_port out = { .def = p->def, .ours = p->plugged };
 
 	if (!p->off_since_ms)
 		strcpy(out.ifname, p->ifname);

@@ -121,17 +121,30 @@ static int check_ports(struct operation *op, struct nd_error *err)
 	return 0;
 }
 
-/* What is gone cannot be put on a bridge: its port goes after this. */
+static bool is_of_port(const struct port *port, const struct plan_item *item)
+{
+	return (item->kind == PLAN_PORT && nd_streq(item->port.ifname, port->ifname)) ||
+	       (item->kind == PLAN_SHAPER && nd_streq(item->shaper.ifname, port->ifname)) ||
+	       (item->kind == PLAN_POLICER && nd_streq(item->policer.ifname, port->ifname));
+}
+
+/* What is gone cannot be put on a bridge, nor shaped: its port goes after this. */
 static void drop_missing_ports(struct check *k)
 {
+	const struct network *net = k->change.op.net;
 	struct plan *plan = k->change.plan;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < plan->n; i++)
-		if (plan->items[i].kind != PLAN_PORT ||
-		    host_facts_link(k->change.facts, plan->items[i].port.ifname))
-			plan->items[kept++] = plan->items[i];
-	plan->n = kept;
+	for (size_t i = 0; i < net->n_ports; i++) {
+		const struct port *port = net->ports[i];
+		size_t kept = 0;
+
+		if (!port->ifname[0] || host_facts_link(k->change.facts, port->ifname))
+			continue;
+		for (size_t j = 0; j < plan->n; j++)
+			if (!is_of_port(port, &plan->items[j]))
+				plan->items[kept++] = plan->items[j];
+		plan->n = kept;
+	}
 }
 
 static int check_compile(struct check *k, struct nd_error *err)
@@ -222,7 +235,8 @@ static int check_scope(struct check *k, struct plan **out, struct nd_error *err)
 	for (size_t i = 0; d && i < d->n; i++) {
 		struct plan_item *item;
 
-		/* bridges of other names are found by their alias, ports by what is on the bridge */
+		/* bridges of other names are found by their alias, ports by what is on the bridge;
+		 * traffic control by its device */
 		if (d->steps[i].op != PLAN_REMOVE || d->steps[i].was.kind == PLAN_BRIDGE ||
 		    d->steps[i].was.kind == PLAN_PORT)
 			continue;

@@ -9,6 +9,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/change.h"
+#include "netd/daemon/floors.h"
 
 struct plug {
 	struct change change;	/* first */
@@ -65,7 +66,19 @@ static int create_check(struct operation *op, struct nd_error *err)
 	if (network_port(op->net, &port->uuid))
 		return nd_error_set(err, ND_ERR_NETWORK_PORT_EXIST, "network port %s exists already",
 				    nd_uuid_format(&port->uuid, text));
-	return c->on ? 0 : port_def_merge(port, op->net->live, err);
+	r = c->on ? 0 : port_def_merge(port, op->net->live, err);
+	return r < 0 ? r : floors_claim(op->net, NULL, c->on, &port->bandwidth, err);
+}
+
+/* Worker. The TAP is its VMM's business, also how it is shaped; a floor is the bridge's. */
+static int create_replan(struct operation *op, struct nd_error *err)
+{
+	return change_of(op)->add->def->bandwidth.class_id ? change_replan(op, err) : 0;
+}
+
+static int replan_undo(struct operation *op)
+{
+	return change_of(op)->plan ? change_replan_undo(op) : OP_DONE;
 }
 
 /* Worker. */
@@ -104,6 +117,7 @@ static int create_commit(struct operation *op, struct nd_error *err)
 
 static const struct op_step create_steps[] = {
 	{ "checking", false, create_check, NULL },
+	{ "keeping its share free", true, create_replan, replan_undo },
 	{ "writing the port", true, create_write, create_unwrite },
 	{ "committing", false, create_commit, NULL },
 };
@@ -293,12 +307,11 @@ static int delete_rewrite(struct operation *op)
 /* Worker. */
 static int delete_replan(struct operation *op, struct nd_error *err)
 {
-	return op->net->live && change_of(op)->without->ifname[0] ? change_replan(op, err) : 0;
-}
+	const struct change *c = change_of(op);
+	bool concerned = c->without->ifname[0] || c->without->def->bandwidth.class_id ||
+			 (c->add && c->add->def->bandwidth.class_id);
 
-static int delete_replan_undo(struct operation *op)
-{
-	return change_of(op)->plan ? change_replan_undo(op) : OP_DONE;
+	return op->net->live && concerned ? change_replan(op, err) : 0;
 }
 
 /* Worker. */
@@ -327,7 +340,7 @@ static int delete_commit(struct operation *op, struct nd_error *err)
 static const struct op_step delete_steps[] = {
 	{ "checking", false, delete_check, NULL },
 	{ "removing the port's file", true, delete_unwrite, delete_rewrite },
-	{ "taking it off the bridge", true, delete_replan, delete_replan_undo },
+	{ "taking it off the bridge", true, delete_replan, replan_undo },
 	{ "removing the TAP", true, delete_tap, NULL },
 	{ "committing", false, delete_commit, NULL },
 };
@@ -362,18 +375,23 @@ static struct port *with_bandwidth(const struct port *old, const struct bandwidt
 	port = port_new(def, old->ifname, old->plugged);
 	if (!port)
 		port_def_free(def);
+	else
+		port->off_since_ms = old->off_since_ms;
 	return port;
 }
 
 static int bandwidth_check(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);
-	int r = delete_check(op, err);
+	int r = active(op->net, err);
 
+	if (r == 0)
+		r = delete_check(op, err);
 	if (r < 0)
 		return r;
 	c->add = with_bandwidth(c->without, &c->bandwidth, err);
-	return c->add ? 0 : nd_error_nomem(err);
+	return !c->add ? nd_error_nomem(err)
+	       : floors_claim(op->net, c->without, false, &c->add->def->bandwidth, err);
 }
 
 static int bandwidth_commit(struct operation *op, struct nd_error *err)
@@ -391,7 +409,7 @@ static int bandwidth_commit(struct operation *op, struct nd_error *err)
 static const struct op_step bandwidth_steps[] = {
 	{ "checking", false, bandwidth_check, NULL },
 	{ "writing the port", true, create_write, delete_rewrite },
-	{ "shaping it", true, delete_replan, delete_replan_undo },
+	{ "shaping it", true, delete_replan, replan_undo },
 	{ "committing", false, bandwidth_commit, NULL },
 };
 

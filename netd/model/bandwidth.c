@@ -16,6 +16,38 @@ static const struct xml_attr rate_attrs[] = {
 	  .err = ND_ERR_CONFIG_UNSUPPORTED },
 };
 
+/* Without an average and a floor there is no limit, whatever else is said. */
+static bool complete(struct bandwidth_rate *r)
+{
+	if (r->average || r->floor)
+		r->given = true;
+	else
+		*r = (struct bandwidth_rate){ 0 };
+	return r->given;
+}
+
+int bandwidth_def_complete(struct bandwidth_def *b, struct nd_error *err)
+{
+	bool in = complete(&b->in), out = complete(&b->out);
+
+	b->given = in || out;
+	if (b->in.burst > BURST_MAX || b->out.burst > BURST_MAX)
+		return nd_error_set(err, ND_ERR_OVERFLOW, "a burst is above %llu KiB",
+				    (unsigned long long)BURST_MAX);
+	return 0;
+}
+
+static bool rate_equal(const struct bandwidth_rate *a, const struct bandwidth_rate *b)
+{
+	return a->average == b->average && a->peak == b->peak && a->floor == b->floor &&
+	       a->burst == b->burst;
+}
+
+bool bandwidth_def_equal(const struct bandwidth_def *a, const struct bandwidth_def *b)
+{
+	return rate_equal(&a->in, &b->in) && rate_equal(&a->out, &b->out);
+}
+
 static int rate_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct bandwidth_rate *r = self;
@@ -26,11 +58,8 @@ static int rate_check(struct xml_in *in, const xmlNode *node, void *self)
 	if ((r->peak || r->burst) && !xmlHasProp(node, (const xmlChar *)"average"))
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"'peak' and 'burst' need 'average'");
-	if (!r->average && !r->floor) {
-		*r = (struct bandwidth_rate){ 0 };	/* average='0' is: no limit */
+	if (!complete(r))
 		return 0;
-	}
-	r->given = true;
 	if (r->average > RATE_MAX || r->peak > RATE_MAX || r->floor > RATE_MAX)
 		return xml_fail(in, node, ND_ERR_OVERFLOW, "a rate is above %llu kilobytes a second",
 				(unsigned long long)RATE_MAX);

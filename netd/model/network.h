@@ -216,6 +216,12 @@ struct bandwidth_def {
 	int line;
 };
 
+/* After its numbers were set one by one: says in `given` what there is, drops what says nothing and
+ * refuses what a document may not say. */
+int bandwidth_def_complete(struct bandwidth_def *b, struct nd_error *err);
+/* Same limits, whatever the class. */
+bool bandwidth_def_equal(const struct bandwidth_def *a, const struct bandwidth_def *b);
+
 struct portgroup_def {
 	char *name;
 	bool is_default;

@@ -50,6 +50,9 @@ char *port_def_format(const struct port_def *port);
 /* Deep copy; NULL: out of memory. */
 struct port_def *port_def_copy(const struct port_def *port);
 
+/* Of the network's portgroup of that name, or, without a name, of its default one; NULL: none. */
+const struct bandwidth_def *net_def_group_bandwidth(const struct net_def *net, const char *group);
+
 /*
  * Fills a new port from its network: portgroup, bandwidth, vlan, virtualport, isolated, rx
  * filters, as libvirt merges them, and generates the ids that its virtualport lacks. Then the

@@ -15,19 +15,29 @@ static int fail(struct nd_error *err, const struct net_def *net, enum nd_err kin
 	return nd_error_set(err, kind, "network '%.200s': %s", net->name, sentence);
 }
 
-/* The group that the port names, else the default one, else NULL. */
+/* The group of that name, without a name the default one; else NULL. */
+static const struct portgroup_def *group_named(const struct net_def *net, const char *name)
+{
+	for (size_t i = 0; i < net->n_portgroups; i++) {
+		const struct portgroup_def *pg = &net->portgroups[i];
+
+		if (name ? nd_streq(pg->name, name) : pg->is_default)
+			return pg;
+	}
+	return NULL;
+}
+
+const struct bandwidth_def *net_def_group_bandwidth(const struct net_def *net, const char *group)
+{
+	const struct portgroup_def *pg = group_named(net, group);
+
+	return pg && pg->bandwidth.given ? &pg->bandwidth : NULL;
+}
+
 static int find_group(const struct port_def *port, const struct net_def *net,
 		      const struct portgroup_def **out, struct nd_error *err)
 {
-	size_t i;
-
-	*out = NULL;
-	for (i = 0; i < net->n_portgroups; i++) {
-		const struct portgroup_def *pg = &net->portgroups[i];
-
-		if (port->group ? nd_streq(pg->name, port->group) : pg->is_default)
-			*out = pg;
-	}
+	*out = group_named(net, port->group);
 	if (port->group && !*out)
 		return nd_error_set(err, UNSUPPORTED, "network '%.200s' has no portgroup '%.200s'",
 				    net->name, port->group);

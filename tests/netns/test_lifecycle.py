@@ -129,7 +129,6 @@ class Lifecycle(netdtest.TestCase):
             "tftp": nat_xml("tftp", "virbr1", 1, dhcp="<tftp root='/srv'/>"),
             "dhcp": nat_xml("dhcp6", "virbr2", 2, more="<ip family='ipv6' address='fd00:2::1' prefix='64'>"
                             "<dhcp><range start='fd00:2::10' end='fd00:2::20'/></dhcp></ip>"),
-            "bandwidth": nat_xml("bandwidth", "virbr3", 3, extra="<bandwidth><inbound average='1000'/></bandwidth>"),
         }
         for word, xml in cases.items():
             name = self.netd.define(xml, start=False)

@@ -244,6 +244,108 @@ START_TEST(stp_runs_only_with_a_foreign_port_and_with_a_delay_that_it_takes)
 }
 END_TEST
 
+/* The lines of a plan that are about traffic control. */
+static char *shapes(const struct compile_input *in)
+{
+	ND_AUTO(free) char *text = plan_text(in);
+	struct nd_str s = { 0 };
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (strncmp(line, "shaper", 6) == 0 || strncmp(line, "floor", 5) == 0 ||
+		    strncmp(line, "policer", 7) == 0)
+			nd_str_addf(&s, "%s\n", line);
+	return nd_str_take(&s);
+}
+
+static struct net_def *limited(const char *bandwidth)
+{
+	ND_AUTO(free) char *xml = NULL;
+
+	ck_assert_int_gt(asprintf(&xml, "<network><name>n</name><uuid>00000000-0000-4000-8000-000000000001"
+				  "</uuid><bridge name='virbr0'/><mac address='52:54:00:00:00:01'/>"
+				  "<bandwidth>%s</bandwidth></network>", bandwidth), 0);
+	return parse(xml);
+}
+
+START_TEST(floors_leave_the_rest_of_the_peak_to_the_others)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
+	ND_AUTO(net_def_free) struct net_def *def = limited("<inbound average='1000' peak='2000' burst='5'/>"
+							    "<outbound average='300' burst='7'/>");
+	struct port_def sure = { .mac = { { 0x52, 0x54, 0, 0, 0, 2 } },
+				 .bandwidth = { .given = true, .class_id = 3,
+						.in = { true, .average = 50, .floor = 600 },
+						.out = { true, .average = 10 } } };
+	struct port_def other = { .bandwidth = { .given = true, .in = { true, .average = 70, .peak = 60 } } };
+	struct compile_port ports[] = { { &sure, "vnet0", true }, { &other, "vnet1", true },
+					{ &other, "tap9", false } };
+	struct compile_input in = input(def, facts);
+	ND_AUTO(free) char *alone = shapes(&in), *all = NULL;
+
+	ck_assert_str_eq(alone, "shaper virbr0 rate 1000000 peak 2000000 burst 5120 pool 1000000\n"
+				"policer virbr0 rate 300000 burst 7168\n");
+	in.ports = ports;
+	in.n_ports = ND_COUNT(ports);
+	all = shapes(&in);
+	ck_assert_str_eq(all, "shaper virbr0 rate 1000000 peak 2000000 burst 5120 pool 1400000\n"
+			      "floor virbr0 class 3 mac 52:54:00:00:00:02 rate 600000 peak 2000000\n"
+			      "policer virbr0 rate 300000 burst 7168\n"
+			      "shaper vnet0 rate 50000 peak 50000 burst 1600\n"
+			      "policer vnet0 rate 10000 burst 131072\n"
+			      "shaper vnet1 rate 70000 peak 70000 burst 1600\n");
+}
+END_TEST
+
+START_TEST(floors_that_fill_the_network_leave_the_others_a_trickle)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
+	ND_AUTO(net_def_free) struct net_def *def = limited("<inbound average='100'/>");
+	struct port_def all_of_it = { .bandwidth = { .given = true, .class_id = 3,
+						     .in = { true, .floor = 200 } } };
+	struct compile_port ports[] = { { &all_of_it, "", false } };
+	struct compile_input in = input(def, facts);
+	ND_AUTO(free) char *got = NULL;
+
+	in.ports = ports;
+	in.n_ports = 1;
+	got = shapes(&in);
+	ck_assert_str_eq(got, "shaper virbr0 rate 100000 peak 100000 burst 1600 pool 1000\n"
+			      "floor virbr0 class 3 mac 00:00:00:00:00:00 rate 100000 peak 100000\n");
+}
+END_TEST
+
+START_TEST(a_macvtap_is_seen_from_its_guest)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+	struct bandwidth_def b = { .given = true, .in = { true, .average = 300 },
+				   .out = { true, .average = 900, .burst = 9 } };
+	ND_AUTO(free) char *got = NULL;
+
+	ck_assert_int_eq(compile_link_shape(&b, "macvtap0", true, p), 0);
+	got = plan_format(p);
+	ck_assert_str_eq(got, "shaper macvtap0 rate 900000 peak 900000 burst 9216\n"
+			      "policer macvtap0 rate 300000 burst 307200\n");
+	ck_assert(p->items[0].shaper.outbound && p->items[1].policer.inbound);
+}
+END_TEST
+
+START_TEST(the_greatest_limits_of_a_document_fit)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+	uint64_t most = UINT64_C(1) << 54;
+	struct bandwidth_def b = { .given = true,
+				   .in = { true, .average = most, .peak = most, .burst = (1 << 22) - 1 },
+				   .out = { true, .average = most } };
+	ND_AUTO(free) char *got = NULL;
+
+	ck_assert_int_eq(compile_link_shape(&b, "tap0", false, p), 0);
+	got = plan_format(p);
+	ck_assert_str_eq(got, "shaper tap0 rate 18014398509481984000 peak 18014398509481984000 burst 4294966272\n"
+			      "policer tap0 rate 18014398509481984000 burst 4294967296\n");
+}
+END_TEST
+
 START_TEST(ports_are_put_on_the_bridge_isolated_where_port_or_network_says_so)
 {
 	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
@@ -396,10 +498,6 @@ static const struct {
 	  "<bridge> (line 1): zone 'dmz': firewalld zones are not supported yet" },
 	{ "<bridge name='b' macTableManager='libvirt'/>",
 	  "<bridge> (line 1): macTableManager='libvirt' is not supported yet" },
-	{ "\n<bandwidth><inbound average='1'/></bandwidth>",
-	  "<bandwidth> (line 2): not supported yet" },
-	{ "<portgroup name='p'>\n<bandwidth><inbound average='1'/></bandwidth></portgroup>",
-	  "<bandwidth> (line 2): not supported yet" },
 	{ "<vlan><tag id='1'/></vlan>", "<vlan> (line 1): not supported yet" },
 	{ "<virtualport type='openvswitch'/>", "<virtualport> (line 1): not supported yet" },
 	{ "<domain name='a.b' localOnly='yes' register='yes'/>",
@@ -536,6 +634,10 @@ int main(void)
 	tcase_add_test(t, without_ipv6_in_the_kernel_its_sysctls_are_left_out);
 	tcase_add_test(t, a_forward_device_that_is_not_there_has_no_sysctls_yet);
 	tcase_add_test(t, stp_runs_only_with_a_foreign_port_and_with_a_delay_that_it_takes);
+	tcase_add_test(t, floors_leave_the_rest_of_the_peak_to_the_others);
+	tcase_add_test(t, floors_that_fill_the_network_leave_the_others_a_trickle);
+	tcase_add_test(t, a_macvtap_is_seen_from_its_guest);
+	tcase_add_test(t, the_greatest_limits_of_a_document_fit);
 	tcase_add_test(t, ports_are_put_on_the_bridge_isolated_where_port_or_network_says_so);
 	tcase_add_test(t, a_server_is_told_what_the_file_says);
 	tcase_add_loop_test(t, what_is_not_supported_yet_is_refused_by_element_and_line, 0,
