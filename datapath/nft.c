@@ -20,7 +20,7 @@
 #include "netd/base/array.h"
 #include "netd/base/effect.h"
 
-enum { TRIES = 10 };
+enum { TRIES = 10, ADOPT_STEP_MS = 10, ADOPT_WAIT_MS = 1000 };
 
 struct nft {
 	struct nft_wire wire;
@@ -324,12 +324,31 @@ uint32_t nft_portid(const struct nft *nft)
 	return nft->wire.portid;
 }
 
-int nft_adopt(struct nft *nft, struct nd_error *err)
+static int adopt_once(struct nft *nft, struct nd_error *err)
 {
 	ND_AUTO(nft_batch_free) struct nft_batch *b = NULL;
 	int r = nft_batch_begin(nft, &b, err);
 
 	return r < 0 ? r : nft_batch_commit(b, err);
+}
+
+/* An owner that was killed may be so a moment longer: by the copy of its socket that a child has which
+ * was about to execute its program. */
+int nft_adopt(struct nft *nft, struct nd_error *err)
+{
+	const struct timespec pause = { .tv_nsec = ADOPT_STEP_MS * 1000000L };
+	struct nd_error tried = { 0 };
+	int r = -EPERM;
+
+	for (int waited_ms = 0; r == -EPERM && waited_ms <= ADOPT_WAIT_MS; waited_ms += ADOPT_STEP_MS) {
+		if (waited_ms)
+			nanosleep(&pause, NULL);
+		tried = (struct nd_error){ 0 };
+		r = adopt_once(nft, &tried);
+	}
+	if (r < 0 && err)
+		*err = tried;
+	return r;
 }
 
 int nft_read(struct nft *nft, struct plan *out, struct nd_error *err)

@@ -47,6 +47,9 @@ struct guest {
 	bool rebooting;			/* starts again when it is off */
 	bool ending;			/* its end is queued */
 	bool booted;			/* START was sent; before that it waits, paused */
+	bool cut_off;			/* netd was killed amid its start: what there is of it ends */
+	void (*autostart_done)(void *arg, struct guest *g, const struct nd_error *err);	/* waits for that end */
+	void *autostart_arg;
 	/* Its process's end of its terminal, held open so that what it said last can still be read
 	 * when it is dead; -1: it has none, or runs since before netd did. */
 	int terminal_fd;

@@ -30,6 +30,8 @@ void guest_record(struct guest *g);
 
 /* Aliases for devices without: net0, virtio-disk-vda, serial0. */
 int guest_name_devices(struct dom_def *live, struct nd_error *err);
+/* What a start that was cut off had left is cleared away: the autostart that waited for it goes on. */
+void guest_cut_off_over(struct guest *g);
 /* After an end that was to be followed by a start; live is taken. Failures are logged. */
 int guest_start_again(struct guest *g, struct dom_def *live);
 
@@ -46,12 +48,13 @@ struct guest_end {
 int guest_end(struct guest *g, const struct guest_end *how, guest_done done, void *arg,
 	      struct nd_error *err);
 
-/* All ports of the guest go, one after the other; for steps that wait. Whose ports they are says
- * the owner in them, so that also those go that a killed netd had made and not written down. */
+/* Ports of the guest go, one after the other; for steps that wait. Whose ports they are says the
+ * owner in them, so that also those go that a killed netd had made and not written down. */
 struct guest_unplug_walk {
 	struct operation *op;
 	struct guest *guest;
-	size_t skip;			/* so many stay: they could not be removed */
+	const struct dom_def *but;	/* what this one names stays; NULL: all go */
+	size_t skip;			/* so many more stay: they could not be removed */
 };
 
 /* OP_WAIT or OP_DONE. */

@@ -26,17 +26,27 @@ static struct end *end_of(struct operation *op)
 
 /* ---- ports and devices ---- */
 
-/* The nth port of the guest, and its network. */
-static struct port *nth_port(struct guest *g, size_t n, struct network **net_out)
+static bool names_port(const struct dom_def *def, const struct nd_uuid *port)
 {
-	struct registry *networks = &g->netd->networks;
+	for (size_t i = 0; def && i < def->n_nics; i++)
+		if (def->nics[i].has_portid && nd_uuid_equal(&def->nics[i].portid, port))
+			return true;
+	return false;
+}
+
+/* The next port that is to go, and its network. */
+static struct port *next_port(const struct guest_unplug_walk *w, struct network **net_out)
+{
+	struct registry *networks = &w->guest->netd->networks;
+	size_t n = w->skip;
 	struct network *net;
 
 	for (size_t pos = 0; (net = registry_next(networks, &pos));) {
 		for (size_t i = 0; i < net->n_ports; i++) {
 			struct port *p = net->ports[i];
 
-			if (!p->plugged || !nd_uuid_equal(&p->def->owner_uuid, &g->uuid) || n-- > 0)
+			if (!p->plugged || !nd_uuid_equal(&p->def->owner_uuid, &w->guest->uuid) ||
+			    names_port(w->but, &p->def->uuid) || n-- > 0)
 				continue;
 			*net_out = net;
 			return p;
@@ -62,7 +72,7 @@ int guest_unplug_all(struct guest_unplug_walk *w)
 	struct network *net;
 	struct port *p;
 
-	while ((p = nth_port(w->guest, w->skip, &net))) {
+	while ((p = next_port(w, &net))) {
 		struct nd_error err = { 0 };
 
 		if (ports_delete(w->guest->netd, net, &p->def->uuid, on_unplugged, w, &err) == 0)
@@ -108,7 +118,7 @@ static int end_unplug(struct operation *op, struct nd_error *err)
 {
 	struct end *e = end_of(op);
 
-	e->walk = (struct guest_unplug_walk){ op, e->c.guest, 0 };
+	e->walk = (struct guest_unplug_walk){ .op = op, .guest = e->c.guest };
 	return guest_unplug_all(&e->walk);
 }
 
@@ -119,6 +129,8 @@ static int end_clear(struct operation *op, struct nd_error *err)
 	struct guest *g = e->c.guest;
 
 	guest_unmake_all(g, g->live);
+	if (g->cut_off)
+		guest_nic_unmake_strays(g->netd, g, NULL);
 	guest_vmm_unlisten(&g->netd->paths, &g->uuid);
 	if (guest_store_remove_live(g->netd->guest_store, g->name, err) < 0)
 		nd_log(LOG_ERR, g->name, "%s", err->text);
@@ -155,6 +167,7 @@ static void end_end(struct operation *op)
 	struct guest *g = e->c.guest;
 	struct guest_end how = e->how;
 	bool ok = op->result == 0;
+	bool cut_off = g->cut_off;
 	struct dom_def *live = how.again && ok ? nd_take_ptr(&e->c.live) : NULL;
 
 	guest_change_end(&e->c);
@@ -168,6 +181,8 @@ static void end_end(struct operation *op)
 	}
 	if (live)
 		(void)guest_start_again(g, live);
+	if (cut_off)
+		guest_cut_off_over(g);
 }
 
 int guest_end(struct guest *g, const struct guest_end *how, guest_done done, void *arg,

@@ -102,6 +102,29 @@ int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic
 	return datapath_guest_delete(d->datapath, nic->target, alias, err);
 }
 
+static bool names_device(const struct dom_def *def, const char *ifname)
+{
+	for (size_t i = 0; def && i < def->n_nics; i++)
+		if (def->nics[i].target && nd_streq(def->nics[i].target, ifname))
+			return true;
+	return false;
+}
+
+void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct dom_def *but)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
+	struct nd_error err = { 0 };
+	char alias[GUEST_ALIAS_SIZE];
+	int r = datapath_facts(d->datapath, &facts, &err);
+
+	guest_nic_alias(g, alias);
+	for (size_t i = 0; r == 0 && i < facts->n_links; i++)
+		if (nd_streq(facts->links[i].alias, alias) && !names_device(but, facts->links[i].name))
+			r = datapath_guest_delete(d->datapath, facts->links[i].name, alias, &err);
+	if (r < 0)
+		nd_log(LOG_ERR, g->name, "a device may stay: %s", err.text);
+}
+
 /* ---- ports of networks ---- */
 
 /* The descriptors are lent: each is duplicated. */

@@ -20,6 +20,10 @@ int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, s
 int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
 		     struct nd_error *err);
 
+/* Worker: takes away devices of the guest that `but` (NULL: nobody) does not name: a killed netd had
+ * made them and not written down. Failures are logged. */
+void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct dom_def *but);
+
 /*
  * Main: the port of a NIC that is on a network; fills nic->target, bridge and portid, and the
  * descriptors, then calls done. Both must stay until then.

@@ -10,6 +10,7 @@
 #include "netd/base/str.h"
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_device.h"
+#include "netd/daemon/guest_nic.h"
 
 /* A process that dies sooner is not started again: it would only die again. */
 #define AGAIN_AFTER_MS 5000
@@ -83,6 +84,9 @@ static void on_event(struct guest *g, const struct vmm_event *e)
 	}
 }
 
+/* As far as anybody was told, it never started. */
+static const struct guest_end cut_off_end = { .reason = GUEST_SHUT_OFF_UNKNOWN, .quiet = true };
+
 /* How the guest ends now that its process has. */
 static struct guest_end end_of(struct guest *g, const struct guest_vmm *vmm, const char *why)
 {
@@ -117,7 +121,7 @@ static void on_gone(struct guest *g, struct guest_vmm *vmm, const char *why)
 		operation_resume(g->line.queue, 0, NULL);
 		return;
 	}
-	how = end_of(g, vmm, why);
+	how = g->cut_off ? cut_off_end : end_of(g, vmm, why);
 	if (how.again)
 		events_domain_reboot(g->netd->events, g);
 	if (guest_end(g, &how, NULL, NULL, &err) < 0)
@@ -126,10 +130,57 @@ static void on_gone(struct guest *g, struct guest_vmm *vmm, const char *why)
 
 /* ---- found again by a restarted netd ---- */
 
+struct forgotten {
+	struct guest_change c;		/* first */
+	struct guest_unplug_walk walk;
+};
+
+static int forgotten_unplug(struct operation *op, struct nd_error *err)
+{
+	struct forgotten *f = (struct forgotten *)op;
+
+	f->walk = (struct guest_unplug_walk){ .op = op, .guest = f->c.guest, .but = f->c.guest->live };
+	return f->c.guest->live ? guest_unplug_all(&f->walk) : OP_DONE;
+}
+
+/* Worker. */
+static int forgotten_unmake(struct operation *op, struct nd_error *err)
+{
+	struct guest *g = guest_change_of(op)->guest;
+
+	if (g->live)
+		guest_nic_unmake_strays(g->netd, g, g->live);
+	return OP_DONE;
+}
+
+static void forgotten_end(struct operation *op)
+{
+	guest_change_end(guest_change_of(op));
+}
+
+static const struct op_step forgotten_steps[] = {
+	{ "unplugging what nobody wrote down", false, forgotten_unplug, NULL },
+	{ "removing devices that nobody wrote down", true, forgotten_unmake, NULL },
+};
+
+/* Ports and devices that an earlier netd made, or was about to remove, when it was killed. */
+static void clear_forgotten(struct guest *g)
+{
+	struct forgotten *f = guest_change_new(g, sizeof(*f), NULL, NULL, NULL);
+
+	if (f)		/* else they go with the guest */
+		guest_change_start(&f->c, forgotten_steps, ND_COUNT(forgotten_steps), forgotten_end);
+}
+
 static void on_hello(struct guest *g, const struct vmm_hello *hello, bool good)
 {
 	if (!good || !nd_uuid_equal(&hello->uuid, &g->uuid) || hello->state <= VMM_STATE_EMPTY) {
 		nd_log(LOG_ERR, g->name, "its process speaks another language, and is ended");
+		guest_vmm_kill(g->vmm);
+		return;
+	}
+	if (g->cut_off) {	/* also one that runs: nobody wrote down which ports it has */
+		nd_log(LOG_WARNING, g->name, "its start was cut off, and what there is of it is cleared away");
 		guest_vmm_kill(g->vmm);
 		return;
 	}
@@ -139,6 +190,7 @@ static void on_hello(struct guest *g, const struct vmm_hello *hello, bool good)
 	nd_log(LOG_INFO, g->name, "guest found again, process %d of build %s",
 	       (int)guest_vmm_pid(g->vmm), hello->build);
 	guest_nics_compare(g, hello);
+	clear_forgotten(g);
 }
 
 const struct guest_vmm_hooks guest_run_hooks = { on_hello, on_event, on_gone };
@@ -158,7 +210,7 @@ void guest_adopt_all(struct netd *d)
 				    &err) == 0)
 			continue;
 		nd_log(LOG_WARNING, g->name, "guest is not there any more: %s", err.text);
-		(void)guest_end(g, &lost, NULL, NULL, NULL);	/* only -ENOMEM */
+		(void)guest_end(g, g->cut_off ? &cut_off_end : &lost, NULL, NULL, NULL);	/* only -ENOMEM */
 	}
 }
 

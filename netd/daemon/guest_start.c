@@ -287,7 +287,7 @@ static int unplug_walk(struct operation *op)
 {
 	struct start *s = start_of(op);
 
-	s->walk = (struct guest_unplug_walk){ op, s->c.guest, 0 };
+	s->walk = (struct guest_unplug_walk){ .op = op, .guest = s->c.guest };
 	return guest_unplug_all(&s->walk);
 }
 
@@ -516,14 +516,37 @@ int guest_create(struct netd *d, struct dom_def *def_taken, bool paused, guest_d
 	return r;
 }
 
+void guest_cut_off_over(struct guest *g)
+{
+	guest_done done = g->autostart_done;
+	struct nd_error err = { 0 };
+
+	g->cut_off = false;
+	g->autostart_done = NULL;
+	if (done && guest_start(g, NULL, false, done, g->autostart_arg, &err) < 0)
+		done(g->autostart_arg, g, &err);
+}
+
+/* True: done will be called. */
+static bool autostart(struct guest *g, guest_done done, void *arg)
+{
+	if (!g->autostart || !g->def || g->autostart_done)
+		return false;
+	if (g->cut_off) {
+		g->autostart_done = done;
+		g->autostart_arg = arg;
+		return true;
+	}
+	return !g->live && !g->line.queue &&
+	       guest_start(g, NULL, false, done, arg, NULL) == 0;	/* else -ENOMEM */
+}
+
 unsigned guest_autostart_all(struct netd *d, guest_done done, void *arg)
 {
 	struct guest *g;
 	unsigned n = 0;
 
 	for (size_t pos = 0; (g = guests_next(&d->guests, &pos));)
-		if (g->autostart && g->def && !g->live && !g->line.queue &&
-		    guest_start(g, NULL, false, done, arg, NULL) == 0)	/* else -ENOMEM */
-			n++;
+		n += autostart(g, done, arg);
 	return n;
 }
