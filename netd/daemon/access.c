@@ -58,6 +58,11 @@ static bool metadata_changes_definition(const void *args)
 	return affects_config(((const lv_domain_set_metadata_args *)args)->flags);
 }
 
+static bool tuning_changes_definition(const void *args)
+{
+	return affects_config(((const lv_domain_set_interface_parameters_args *)args)->flags);
+}
+
 static bool shows_secrets(const void *args)
 {
 	enum { SECURE = 1, MIGRATABLE = 8 };	/* VIR_DOMAIN_XML_ */
@@ -141,6 +146,7 @@ static const struct rule {
 	{ "virDomainGetMessages", DOMAIN, "read", NULL, BY_DOM },
 	{ "virDomainInterfaceStats", DOMAIN, "read", NULL, BY_DOM },
 	{ "virDomainInterfaceAddresses", DOMAIN, "read", NULL, BY_DOM },
+	{ "virDomainGetInterfaceParameters", DOMAIN, "read", NULL, BY_DOM },
 	{ "virDomainGetMetadata", DOMAIN, "read", NULL, BY_DOM },
 	{ "virDomainDefineXML", DOMAIN, "write", "save", UNNAMED },
 	{ "virDomainDefineXMLFlags", DOMAIN, "write", "save", UNNAMED },
@@ -165,6 +171,8 @@ static const struct rule {
 	{ "virDomainAttachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainDetachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainUpdateDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
+	{ "virDomainSetInterfaceParameters", DOMAIN, "write", "save", BY_DOM,
+	  tuning_changes_definition },
 	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
 	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
 	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },

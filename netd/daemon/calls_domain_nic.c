@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters and addresses */
+/* calls_domain_nic.c -- libvirt's calls on guests' NICs: counters, addresses and bandwidth */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "netd/base/array.h"
 #include "netd/base/str.h"
 #include "netd/daemon/calls_domain.h"
+#include "netd/daemon/guest_tune.h"
 
 static struct dom_nic *live_nic(struct guest *g, const char *device, struct nd_error *err)
 {
@@ -176,6 +177,61 @@ static int interface_addresses(struct rpc_call *call, void *args, void *ret, str
 	return RPC_DONE;
 }
 
+/* ---- bandwidth ---- */
+
+static int set_interface_parameters(struct rpc_call *call, void *args, void *ret,
+				    struct nd_error *err)
+{
+	const lv_domain_set_interface_parameters_args *a = args;
+	struct bandwidth_params params;
+	bool live, config;
+	struct guest *g;
+	int r = call_flags(a->flags, AFFECT_LIVE | AFFECT_CONFIG, "virDomainSetInterfaceParameters", err);
+
+	if (r == 0)
+		r = bandwidth_params_parse(a->params.params_val, a->params.params_len, &params, err);
+	if (r < 0)
+		return r;
+	g = call_guest(call, &a->dom, err);
+	if (!g)
+		return -ENOENT;
+	r = guest_affected(g, a->flags, &live, &config, err);
+	if (r == 0)
+		r = guest_tune(g, a->device, &params, live, config, reply_guest_done, call, err);
+	return r < 0 ? r : RPC_PENDING;
+}
+
+enum { TYPED_STRING_OKAY = 4 };		/* VIR_TYPED_PARAM_STRING_OKAY */
+
+static int get_interface_parameters(struct rpc_call *call, void *args, void *ret,
+				    struct nd_error *err)
+{
+	const lv_domain_get_interface_parameters_args *a = args;
+	lv_domain_get_interface_parameters_ret *out = ret;
+	unsigned flags = a->flags & ~(unsigned)TYPED_STRING_OKAY;
+	const struct dom_nic *nic;
+	bool live, config;
+	struct guest *g;
+
+	if (call_flags(flags, AFFECT_LIVE | AFFECT_CONFIG, "virDomainGetInterfaceParameters", err) < 0)
+		return -EINVAL;
+	if (flags == (AFFECT_LIVE | AFFECT_CONFIG))
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid argument: only one of the running "
+				    "guest and its definition can be asked");
+	g = call_guest(call, &a->dom, err);
+	if (!g || guest_affected(g, flags, &live, &config, err) < 0)
+		return -ENOENT;
+	nic = dom_nic_named(live ? g->live : g->def, a->device);
+	if (!nic)
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid path, '%.100s' is not a known "
+				    "interface", a->device);
+	out->nparams = BANDWIDTH_PARAMS;
+	if (!a->nparams)	/* only asks how many there are */
+		return RPC_DONE;
+	return bandwidth_params_fill(&nic->bandwidth, &out->params.params_val, &out->params.params_len,
+				     err) < 0 ? -ENOMEM : RPC_DONE;
+}
+
 #define RO RPC_READ_ONLY
 
 const struct rpc_method domain_nic_methods[] = {
@@ -184,5 +240,10 @@ const struct rpc_method domain_nic_methods[] = {
 	DOM(LV_PROC_DOMAIN_INTERFACE_ADDRESSES, "virDomainInterfaceAddresses", RO,
 	    lv_domain_interface_addresses_args, lv_domain_interface_addresses_ret,
 	    interface_addresses),
+	DOM_ARGS(LV_PROC_DOMAIN_SET_INTERFACE_PARAMETERS, "virDomainSetInterfaceParameters", 0,
+		 lv_domain_set_interface_parameters_args, set_interface_parameters),
+	DOM(LV_PROC_DOMAIN_GET_INTERFACE_PARAMETERS, "virDomainGetInterfaceParameters", RO,
+	    lv_domain_get_interface_parameters_args, lv_domain_get_interface_parameters_ret,
+	    get_interface_parameters),
 };
 const size_t n_domain_nic_methods = ND_COUNT(domain_nic_methods);

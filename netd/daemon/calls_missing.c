@@ -174,8 +174,6 @@ const struct rpc_method missing_methods[] = {
 	MISSING(253, "virDomainGetBlockIoTune", FROM_DOMAIN),
 	MISSING(254, "virDomainSetNumaParameters", FROM_DOMAIN),
 	MISSING(255, "virDomainGetNumaParameters", FROM_DOMAIN),
-	MISSING(256, "virDomainSetInterfaceParameters", FROM_DOMAIN),
-	MISSING(257, "virDomainGetInterfaceParameters", FROM_DOMAIN),
 	MISSING(259, "virStorageVolWipePattern", FROM_STORAGE),
 	MISSING(260, "virStorageVolResize", FROM_STORAGE),
 	MISSING(261, "virDomainPMSuspendForDuration", FROM_DOMAIN),

@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_tune.h"
 
 struct device_op {
 	struct guest_change c;		/* first; c.def, c.live: the documents afterwards */
@@ -407,10 +408,6 @@ static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd
 		{ "isolation", asked->isolated != is->isolated },
 		{ "vlan", asked->vlan.n_tags != is->vlan.n_tags },
 		{ "virtualport", asked->virtualport.type != is->virtualport.type },
-		{ "bandwidth", asked->bandwidth.given != is->bandwidth.given ||
-			       memcmp(&asked->bandwidth.in, &is->bandwidth.in, sizeof(is->bandwidth.in)) ||
-			       memcmp(&asked->bandwidth.out, &is->bandwidth.out,
-				      sizeof(is->bandwidth.out)) },
 	};
 
 	for (size_t i = 0; i < ND_COUNT(parts); i++)
@@ -446,6 +443,18 @@ static int update_config(struct device_op *o, struct nd_error *err)
 	return dom_def_check(o->c.def, err);
 }
 
+/* What the document asks for: where it asks for nothing, what the portgroup has. */
+static struct bandwidth_def asked_bandwidth(const struct device_op *o)
+{
+	const struct dom_nic *asked = &o->device->nic;
+	const struct network *net = asked->type == DOM_NIC_NETWORK ?
+				    registry_by_name(&o->c.netd->networks, asked->network) : NULL;
+	const struct bandwidth_def *group = net && net->live && !asked->bandwidth.given ?
+					    net_def_group_bandwidth(net->live, asked->portgroup) : NULL;
+
+	return group ? *group : asked->bandwidth;
+}
+
 static int update_check(struct operation *op, struct nd_error *err)
 {
 	struct device_op *o = device_of(op);
@@ -465,6 +474,7 @@ static int update_check(struct operation *op, struct nd_error *err)
 	nic = &o->c.live->nics[at];
 	r = check_same(nic, &o->device->nic, err);
 	nic->link = o->device->nic.link;
+	nic->bandwidth = asked_bandwidth(o);
 	snprintf(o->id, sizeof(o->id), "%s", nic->info.alias);
 	return r;
 }
@@ -484,6 +494,7 @@ static int update_tell(struct operation *op, struct nd_error *err)
 static const struct op_step update_steps[] = {
 	{ "checking", false, update_check, NULL },
 	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
+	GUEST_TUNE_STEPS,
 	{ "telling the guest", false, update_tell, NULL },
 	{ "recording the live state", true, record_live, NULL },
 	{ "committing", false, guest_change_commit, NULL },

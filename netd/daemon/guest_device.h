@@ -17,7 +17,7 @@ int guest_attach(struct guest *g, const struct guest_device_change *what, guest_
  * event "device removed" tells of it. */
 int guest_detach(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
 		 struct nd_error *err);
-/* Of a NIC in a running guest only the state of its link can change. */
+/* Of a NIC in a running guest only the state of its link and its bandwidth can change. */
 int guest_update(struct guest *g, const struct guest_device_change *what, guest_done done, void *arg,
 		 struct nd_error *err);
 

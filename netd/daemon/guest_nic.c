@@ -9,6 +9,7 @@
 #include "datapath/guest_link.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/compile/compile.h"
 #include "netd/daemon/ports.h"
 #include "netd/model/xml.h"
 
@@ -29,8 +30,6 @@ static int refuse(struct nd_error *err, const char *element, int line, const str
 
 int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
 {
-	if (nic->bandwidth.given)
-		return refuse(err, "bandwidth", nic->bandwidth.line, nic);
 	if (nic->type == DOM_NIC_NETWORK)
 		return 0;	/* as the network's ports */
 	if (nic->vlan.n_tags)
@@ -67,8 +66,37 @@ static int set_text(char **to, const char *text, struct nd_error *err)
 
 /* ---- devices of their own ---- */
 
-int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
-		   struct nd_error *err)
+static int plan_shape(const struct dom_nic *nic, const struct bandwidth_def *b, struct plan **out,
+		      struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+
+	if (!p || compile_link_shape(b, nic->target, nic->type == DOM_NIC_DIRECT, p) < 0)
+		return nd_error_nomem(err);
+	*out = nd_take_ptr(&p);
+	return 0;
+}
+
+int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct bandwidth_def *was,
+		    const struct bandwidth_def *want, struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *before = NULL, *after = NULL, *actual = NULL;
+	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+	int r = plan_shape(nic, was, &before, err);
+
+	if (r == 0)
+		r = plan_shape(nic, want, &after, err);
+	if (r == 0 && before->n)	/* nobody repairs it meanwhile: it may be gone */
+		r = datapath_read(d->datapath, before, "", &actual, err);
+	if (r == 0 && plan_diff(actual ? actual : before, after, &diff) < 0)
+		r = nd_error_nomem(err);
+	return r < 0 || !diff->n ? r : datapath_apply(d->datapath, diff, "", err);
+}
+
+static const struct bandwidth_def no_limit;
+
+static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
+		       struct vmm_nic *out, struct nd_error *err)
 {
 	char alias[GUEST_ALIAS_SIZE], name[IFNAMSIZ] = "";
 	bool direct = nic->type == DOM_NIC_DIRECT;
@@ -91,13 +119,28 @@ int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, s
 	return r < 0 ? r : set_text(&nic->target, name, err);
 }
 
+int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
+		   struct nd_error *err)
+{
+	int r = make_device(d, g, nic, out, err);
+
+	if (r < 0 || !nic->bandwidth.given)
+		return r;
+	r = guest_nic_shape(d, nic, &no_limit, &nic->bandwidth, err);
+	if (r < 0)
+		(void)guest_nic_unmake(d, g, nic, NULL);	/* the error in hand says more */
+	return r;
+}
+
 int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
 		     struct nd_error *err)
 {
 	char alias[GUEST_ALIAS_SIZE];
 
-	if (nic->type == DOM_NIC_NETWORK || !nic->target || nic->target_managed == TRI_NO)
+	if (nic->type == DOM_NIC_NETWORK || !nic->target)
 		return 0;
+	if (nic->target_managed == TRI_NO)	/* stays, as it was found */
+		return guest_nic_shape(d, nic, &nic->bandwidth, &no_limit, err);
 	guest_nic_alias(g, alias);
 	return datapath_guest_delete(d->datapath, nic->target, alias, err);
 }
@@ -153,6 +196,8 @@ static void plugged(void *arg, struct network *net, const struct port *port, con
 	p->nic->portid = port->def->uuid;
 	p->nic->has_portid = true;
 	p->out->mtu_bytes = p->out->mtu_bytes ? p->out->mtu_bytes : (uint16_t)net->live->mtu_bytes;
+	p->nic->bandwidth = port->def->bandwidth;	/* perhaps its portgroup's */
+	p->nic->bandwidth.class_id = 0;
 	r = set_text(&p->nic->target, port->ifname, &failed);
 	if (r == 0 && net->live->bridge.name)
 		r = set_text(&p->nic->bridge, net->live->bridge.name, &failed);

@@ -16,7 +16,7 @@ import threading
 import time
 
 import netdtest
-from guesttest import UUID
+from guesttest import MAC, NIC, UUID, Guests
 from netdtest import Guest, kernel_state, nat_xml, sh, wait_for
 
 IN = "<bandwidth><inbound average='%d'/></bandwidth>"
@@ -233,6 +233,91 @@ class Bandwidth(netdtest.TestCase):
         self.assertIn("<bandwidth>: <outbound> on 'virbr0' cannot be kept: this kernel has no police action "
                       "(CONFIG_NET_ACT_POLICE)", done.stderr)
         self.assertEqual(kernel_state(), before)
+
+
+class OfGuests(Guests):
+    LIMIT = NIC.replace("</interface>", "<bandwidth><inbound average='%d'/></bandwidth></interface>")
+
+    def tuned(self, *words):
+        shown = self.virsh("domiftune", "web", *words).stdout
+        return {k: int(v) for k, v in re.findall(r"(\S+?)\s*: (\d+)", shown) if int(v)}
+
+    def test_a_guest_on_a_network(self):
+        self.netd.define(nat_xml(extra=IN % 5000 + "<portgroup name='p'>" + IN % 300 + "</portgroup>"))
+        self.define(devices=NIC.replace("<source network='default'/>", "<source network='default' portgroup='p'/>") % MAC)
+        self.virsh("start", "web")
+        self.assertEqual(classes("vnet0"), {"1:1": (300, 300)})
+        self.assertEqual(self.tuned("vnet0"), {"inbound.average": 300})
+        self.assertEqual(self.tuned(MAC, "--config"), {})
+        self.virsh("domiftune", "web", "vnet0", "--inbound", "100,200,64,50", "--live", "--config")
+        want = {"inbound.average": 100, "inbound.peak": 200, "inbound.burst": 64, "inbound.floor": 50}
+        self.assertEqual((self.tuned("vnet0"), self.tuned(MAC, "--config")), (want, want))
+        self.assertEqual(classes("vnet0"), {"1:1": (100, 200)})
+        self.assertEqual(classes("virbr0"), {"1:1": (5000, 5000), "1:2": (4950, 5000), "1:3": (50, 5000)})
+        for _ in range(2):
+            self.assertIn("<inbound average='100' peak='200' floor='50' burst='64'/>", self.virsh("dumpxml", "web").stdout)
+            self.netd.restart(signal.SIGKILL)
+        self.assertIn("too much for network", self.error("domiftune", "web", "vnet0", "--inbound", "1,1,1,6000", "--config", "--live"))
+        self.assertEqual((self.tuned("vnet0"), self.tuned(MAC, "--config")), (want, want))
+        self.virsh("domiftune", "web", "vnet0", "--inbound", "0")
+        self.assertEqual((classes("vnet0"), self.tuned("vnet0"), self.tuned(MAC, "--config")), ({}, {}, want))
+        self.virsh("destroy", "web")
+        self.virsh("start", "web")
+        self.assertEqual(classes("vnet0"), {"1:1": (100, 200)})
+        self.virsh("destroy", "web")
+        self.assertEqual(classes("virbr0"), {"1:1": (5000, 5000), "1:2": (5000, 5000)})
+
+    def test_guests_on_devices_of_their_own(self):
+        sh("ip", "link", "add", "br7", "type", "bridge")
+        sh("ip", "tuntap", "add", "tap7", "mode", "tap", "vnet_hdr")
+        limit = "<bandwidth><%s average='%d'/></bandwidth></interface>"
+        self.define(devices=("<interface type='bridge'><source bridge='br7'/><target dev='web1'/>" + limit % ("inbound", 100) +
+                             "<interface type='ethernet'><target dev='tap7' managed='no'/>" + limit % ("inbound", 200)))
+        self.virsh("start", "web")
+        self.assertEqual((classes("web1"), classes("tap7")), ({"1:1": (100, 100)}, {"1:1": (200, 200)}))
+        self.virsh("domiftune", "web", "web1", "--inbound", "150,160")
+        self.virsh("domiftune", "web", "tap7", "--inbound", "0")
+        self.assertEqual((classes("web1"), classes("tap7")), ({"1:1": (150, 160)}, {}))
+        sh("tc", "qdisc", "del", "dev", "web1", "root")	# a change makes it anew
+        self.virsh("domiftune", "web", "web1", "--inbound", "170")
+        self.virsh("domiftune", "web", "tap7", "--inbound", "210")
+        self.assertEqual((classes("web1"), classes("tap7")), ({"1:1": (170, 170)}, {"1:1": (210, 210)}))
+        self.assertIn("a floor is only possible for an interface of type 'network'",
+                      self.error("domiftune", "web", "web1", "--inbound", "1,1,1,1"))
+        self.virsh("destroy", "web")
+        self.assertNotIn("htb", roots("tap7"))
+        self.assertNotIn("web1", sh("ip", "link").stdout)
+
+    def test_updates_and_attachments(self):
+        self.netd.define(nat_xml())
+        self.define()
+        self.virsh("start", "web")
+        self.virsh("update-device", "web", "FILE", "--live", "--config", xml=self.LIMIT % (MAC, 400))
+        self.assertEqual((classes("vnet0"), self.tuned(MAC, "--config")), ({"1:1": (400, 400)}, {"inbound.average": 400}))
+        self.virsh("update-device", "web", "FILE", xml=NIC % MAC)
+        self.assertEqual((classes("vnet0"), self.tuned(MAC, "--config")), ({}, {"inbound.average": 400}))
+        self.virsh("attach-interface", "web", "network", "default", "--inbound", "500")
+        self.assertEqual(classes("vnet1"), {"1:1": (500, 500)})
+        self.assertIn("'nothing' is not a known interface", self.error("domiftune", "web", "nothing"))
+        self.virsh("destroy", "web")
+        self.assertIn("domain is not running", self.error("domiftune", "web", MAC, "--live"))
+
+    def test_a_limit_that_cannot_be_kept_is_none_at_all(self):
+        self.netd.define(nat_xml())
+        out = "<bandwidth><inbound average='10'/><outbound average='10'/></bandwidth></interface>"
+        sh("ip", "link", "add", "br7", "type", "bridge")
+        self.define(devices=(NIC % MAC).replace("</interface>", out) +
+                    "<interface type='bridge'><source bridge='br7'/>" + out)
+        done = self.virsh("start", "web", check=False)
+        if done.returncode == 0:
+            self.skipTest("this kernel can police")
+        self.assertIn("<outbound> on 'vnet0' cannot be kept", done.stderr)
+        self.nothing_is_left()
+        self.define(devices=NIC % MAC + "<interface type='bridge'><source bridge='br7'/><target dev='web1'/></interface>")
+        self.virsh("start", "web")
+        for device in "vnet0", "web1":
+            self.assertIn("cannot be kept", self.error("domiftune", "web", device, "--inbound", "7", "--outbound", "8"))
+            self.assertEqual((self.tuned(device), classes(device)), ({}, {}))
 
 
 netdtest.main()

@@ -155,8 +155,6 @@ class Life(Guests):
                  dict(devices=NIC % MAC + NIC.replace("default", "nowhere") % MAC.replace("01", "02"))),
                 ("there is no bridge 'br9'", dict(devices=NIC % MAC + "<interface type='bridge'><source bridge='br9'/></interface>")),
                 ("there is no device 'eth9'", dict(devices=NIC % MAC + "<interface type='direct'><source dev='eth9'/></interface>")),
-                ("<bandwidth> (line 10): not supported yet for an interface of type 'network'",
-                 dict(devices=(NIC % MAC).replace("</interface>", "<bandwidth><inbound average='1'/></bandwidth></interface>"))),
                 ("cannot open the disk '/nowhere': No such file", dict(devices=NIC % MAC + disk % "/nowhere")),
                 ("is not a file", dict(devices=disk % (self.netd.root + "/fifo"))),
                 ("has 4095 bytes, not a multiple of 512", dict(devices=disk % self.file("odd", b"x" * 4095))),
