@@ -116,13 +116,13 @@ again()
 sanitized()
 {
 	stage "all tests and benchmarks under the sanitizers"
-	NETD_OTHER_BUILD=$PWD/build/check NETD_CYCLES=200 NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
+	NETD_OTHER_BUILD=$PWD/build/check NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
 		NETD_BENCH_ROUNDS=1 NETD_BENCH_NETWORKS=10 \
 		tests build/asan "the sanitizer build" --timeout-multiplier 4 --num-processes 3
 }
 
 # What several threads of one process do: the daemon's worker, the lease store, the remover of links.
-threads="lifecycle domains drift crash dhcp_store serve_guests serve_life lease_store"
+threads="lifecycle domains drift crash guest_crash dhcp_store serve_guests serve_life lease_store"
 
 # The tests that need a whole kernel, in two boots of an emulated machine; what fails gets a second try there too.
 lab()
