@@ -55,6 +55,21 @@ static int put_on_bridge(struct datapath *dp, const struct guest_link *want, con
 	return r < 0 ? nd_error_nomem(err) : 0;
 }
 
+static int put_on_ovs(struct datapath *dp, const struct guest_link *want, const char *name,
+		      struct nd_error *err)
+{
+	struct ovs_port port = *want->ovs;
+
+	port.ifname = name;
+	return ovsdb_port_add(dp->ovsdb, &port, err);
+}
+
+int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
+			      bool (*keep)(void *arg, const char *ifname), void *arg, struct nd_error *err)
+{
+	return ovsdb_ports_remove(dp->ovsdb, guest, keep, arg, err);
+}
+
 int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char name_out[IFNAMSIZ],
 		       int *fds_out, struct nd_error *err)
 {
@@ -67,8 +82,12 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 
 	if (r < 0)
 		return r;
-	r = want->bridge[0] ? put_on_bridge(dp, want, name, err)
-			    : set_up(dp, name, want->mtu_bytes, err);
+	if (want->bridge[0] && !want->ovs)
+		r = put_on_bridge(dp, want, name, err);
+	else
+		r = set_up(dp, name, want->mtu_bytes, err);
+	if (r == 0 && want->ovs)
+		r = put_on_ovs(dp, want, name, err);
 	if (r < 0) {
 		for (unsigned i = 0; i < want->queues; i++)
 			close(fds_out[i]);

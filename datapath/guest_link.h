@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "datapath/datapath.h"
+#include "datapath/ovsdb.h"
 
 struct guest_link {
 	const char *name;		/* may hold one %d, but for a device that is there already */
@@ -16,6 +17,7 @@ struct guest_link {
 	const char *bridge;
 	bool isolated;
 	const char *lower, *mode;	/* macvtap: vepa, bridge, private, passthrough */
+	const struct ovs_port *ovs;	/* the bridge is Open vSwitch's; NULL: the kernel's. Its ifname is not read */
 };
 
 /* Makes a TAP, on the bridge where there is one, and sets it up. The caller closes fds_out. */
@@ -30,6 +32,10 @@ int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
 /* Removes the device of that name if it carries the alias; no error when it does not, or is gone. */
 int datapath_guest_delete(struct datapath *dp, const char *name, const char *alias,
 			  struct nd_error *err);
+
+/* Removes a guest's ports from Open vSwitch's bridges (see ovsdb_ports_remove()). */
+int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
+			      bool (*keep)(void *arg, const char *ifname), void *arg, struct nd_error *err);
 
 /* What the kernel has counted on the device, seen from the host. */
 struct link_counters {

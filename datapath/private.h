@@ -12,6 +12,7 @@
 
 struct datapath {
 	int run_fd;
+	const char *ovsdb;		/* NULL: there is none */
 	struct nl *nl;
 	struct nft *nft;
 	struct sysctl_keeper *sysctls;

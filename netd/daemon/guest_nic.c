@@ -10,6 +10,7 @@
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
+#include "netd/daemon/guest_ovs.h"
 #include "netd/daemon/ports.h"
 #include "netd/model/xml.h"
 
@@ -32,9 +33,9 @@ int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
 {
 	if (nic->type == DOM_NIC_NETWORK)
 		return 0;	/* as the network's ports */
-	if (nic->vlan.n_tags)
+	if (nic->vlan.n_tags && !guest_nic_is_ovs(nic))
 		return refuse(err, "vlan", nic->vlan.line, nic);
-	if (nic->virtualport.type)
+	if (nic->virtualport.type && !guest_nic_is_ovs(nic))
 		return refuse(err, "virtualport", nic->virtualport.line, nic);
 	if (nic->trust_guest_rx_filters == TRI_YES)
 		return xml_fail_at(err, "interface", nic->line, ND_ERR_CONFIG_UNSUPPORTED,
@@ -107,15 +108,23 @@ static int make_device(struct netd *d, const struct guest *g, struct dom_nic *ni
 		.isolated = nic->isolated == TRI_YES,
 		.lower = nic->dev, .mode = dom_direct_mode_name(nic->mode),
 	};
-	int r;
+	struct ovs_port ovs = { 0 };
+	int r = 0;
 
 	guest_nic_alias(g, alias);
+	if (guest_nic_is_ovs(nic)) {
+		r = guest_ovs_port(g, nic, &ovs, err);
+		want.ovs = &ovs;
+	}
+	if (r < 0)
+		return r;
 	if (direct)
 		r = datapath_guest_macvtap(d->datapath, &want, name, out->tap_fds, err);
 	else if (nic->target_managed == TRI_NO)
 		return datapath_guest_tap_open(d->datapath, &want, out->tap_fds, err);
 	else
 		r = datapath_guest_tap(d->datapath, &want, name, out->tap_fds, err);
+	free(ovs.trunks);
 	return r < 0 ? r : set_text(&nic->target, name, err);
 }
 
@@ -136,13 +145,17 @@ int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic
 		     struct nd_error *err)
 {
 	char alias[GUEST_ALIAS_SIZE];
+	int r = 0, deleted;
 
 	if (nic->type == DOM_NIC_NETWORK || !nic->target)
 		return 0;
 	if (nic->target_managed == TRI_NO)	/* stays, as it was found */
 		return guest_nic_shape(d, nic, &nic->bandwidth, &no_limit, err);
 	guest_nic_alias(g, alias);
-	return datapath_guest_delete(d->datapath, nic->target, alias, err);
+	if (guest_nic_is_ovs(nic))
+		r = guest_ovs_unplug(d, g, nic, err);
+	deleted = datapath_guest_delete(d->datapath, nic->target, alias, r < 0 ? NULL : err);
+	return r < 0 ? r : deleted;
 }
 
 static bool names_device(const struct dom_def *def, const char *ifname)
@@ -164,6 +177,8 @@ void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct
 	for (size_t i = 0; r == 0 && i < facts->n_links; i++)
 		if (nd_streq(facts->links[i].alias, alias) && !names_device(but, facts->links[i].name))
 			r = datapath_guest_delete(d->datapath, facts->links[i].name, alias, &err);
+	if (r == 0)
+		r = guest_ovs_unplug_strays(d, g, but, &err);
 	if (r < 0)
 		nd_log(LOG_ERR, g->name, "a device may stay: %s", err.text);
 }

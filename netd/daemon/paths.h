@@ -28,6 +28,7 @@ struct paths {
 	char *libvirt_leases;	/* var/lib/libvirt/dnsmasq */
 	char *taken;		/* var/lib/netd/libvirt: UUID of each definition that was taken over */
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
+	char *ovsdb;		/* run/openvswitch/db.sock: Open vSwitch's database */
 	char *serve;		/* the netd-serve program */
 	char *vmm;		/* the netd-vmm program */
 	char *kvm;		/* /dev/kvm */

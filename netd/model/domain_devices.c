@@ -467,6 +467,9 @@ static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<vlan> is not supported for type '%s'%s", type,
 				nic->type == DOM_NIC_DIRECT ? " in this mode" : "");
+	if (nic->virtualport.type == VIRTUALPORT_OPENVSWITCH && nic->isolated == TRI_YES)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<port isolated='yes'> is not possible on Open vSwitch's bridges");
 	if (nic->virtualport.type && nic->type == DOM_NIC_ETHERNET)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<virtualport> is not supported for type '%s'", type);
