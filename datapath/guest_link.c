@@ -10,6 +10,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/private.h"
+#include "datapath/shape.h"
 #include "netd/base/effect.h"
 #include "netd/base/str.h"
 
@@ -310,6 +311,47 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 	if (r < 0)
 		return r == -ENODEV ? 0 : r;
 	return nd_streq(link.fact.alias, alias) ? delete_link(dp, &link, err) : 0;
+}
+
+/* ---- bandwidth ---- */
+
+/* What the device has of the plan, and what it has besides. */
+static int read_shape(struct shape_view *v, const struct link_fact *link, const struct plan *want,
+		      struct plan *actual)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		struct plan_item found = { .kind = want->items[i].kind }, *item;
+
+		if (!shape_view_read(v, link->ifindex, &want->items[i], &found))
+			continue;
+		item = plan_add(actual, found.kind);
+		if (!item)
+			return -ENOMEM;
+		*item = found;
+	}
+	return shape_view_leftovers(v, link->ifindex, link->name, want, actual);
+}
+
+int datapath_guest_shape(struct datapath *dp, const char *name, const struct plan *want,
+			 struct nd_error *err)
+{
+	ND_AUTO(shape_view_free) struct shape_view *v = NULL;
+	ND_AUTO(plan_free) struct plan *actual = plan_new();
+	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+	struct link_info link;
+	int r = link_get(dp->nl, name, &link, err);
+
+	if (r == -ENODEV)
+		return want->n ? nd_error_set(err, ND_ERR_OPERATION_FAILED, "there is no device '%s'",
+					      name) : 0;
+	if (r == 0)
+		r = shape_view_new(dp->nl, &v, err);
+	if (r < 0)
+		return r;
+	if (!actual || read_shape(v, &link.fact, want, actual) < 0 ||
+	    plan_diff(actual, want, &diff) < 0)
+		return nd_error_nomem(err);
+	return diff->n ? datapath_apply(dp, diff, "", err) : 0;
 }
 
 /* ---- counters ---- */

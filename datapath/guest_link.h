@@ -37,6 +37,10 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
 			      bool (*keep)(void *arg, const char *ifname), void *arg, struct nd_error *err);
 
+/* Makes the shaper and policer of the plan the device's own, whatever netd gave it before. */
+int datapath_guest_shape(struct datapath *dp, const char *name, const struct plan *want,
+			 struct nd_error *err);
+
 /* What the kernel has counted on the device, seen from the host. */
 struct link_counters {
 	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;

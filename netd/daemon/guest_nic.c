@@ -67,34 +67,15 @@ static int set_text(char **to, const char *text, struct nd_error *err)
 
 /* ---- devices of their own ---- */
 
-static int plan_shape(const struct dom_nic *nic, const struct bandwidth_def *b, struct plan **out,
-		      struct nd_error *err)
+int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct bandwidth_def *want,
+		    struct nd_error *err)
 {
 	ND_AUTO(plan_free) struct plan *p = plan_new();
 
-	if (!p || compile_link_shape(b, nic->target, nic->type == DOM_NIC_DIRECT, p) < 0)
+	if (!p || compile_link_shape(want, nic->target, nic->type == DOM_NIC_DIRECT, p) < 0)
 		return nd_error_nomem(err);
-	*out = nd_take_ptr(&p);
-	return 0;
+	return datapath_guest_shape(d->datapath, nic->target, p, err);
 }
-
-int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct bandwidth_def *was,
-		    const struct bandwidth_def *want, struct nd_error *err)
-{
-	ND_AUTO(plan_free) struct plan *before = NULL, *after = NULL, *actual = NULL;
-	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
-	int r = plan_shape(nic, was, &before, err);
-
-	if (r == 0)
-		r = plan_shape(nic, want, &after, err);
-	if (r == 0 && before->n)	/* nobody repairs it meanwhile: it may be gone */
-		r = datapath_read(d->datapath, before, "", &actual, err);
-	if (r == 0 && plan_diff(actual ? actual : before, after, &diff) < 0)
-		r = nd_error_nomem(err);
-	return r < 0 || !diff->n ? r : datapath_apply(d->datapath, diff, "", err);
-}
-
-static const struct bandwidth_def no_limit;
 
 static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
 		       struct vmm_nic *out, struct nd_error *err)
@@ -135,7 +116,7 @@ int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, s
 
 	if (r < 0 || !nic->bandwidth.given)
 		return r;
-	r = guest_nic_shape(d, nic, &no_limit, &nic->bandwidth, err);
+	r = guest_nic_shape(d, nic, &nic->bandwidth, err);
 	if (r < 0)
 		(void)guest_nic_unmake(d, g, nic, NULL);	/* the error in hand says more */
 	return r;
@@ -144,13 +125,14 @@ int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, s
 int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
 		     struct nd_error *err)
 {
+	static const struct bandwidth_def no_limit;
 	char alias[GUEST_ALIAS_SIZE];
 	int r = 0, deleted;
 
 	if (nic->type == DOM_NIC_NETWORK || !nic->target)
 		return 0;
 	if (nic->target_managed == TRI_NO)	/* stays, as it was found */
-		return guest_nic_shape(d, nic, &nic->bandwidth, &no_limit, err);
+		return nic->bandwidth.given ? guest_nic_shape(d, nic, &no_limit, err) : 0;
 	guest_nic_alias(g, alias);
 	if (guest_nic_is_ovs(nic))
 		r = guest_ovs_unplug(d, g, nic, err);

@@ -13,7 +13,8 @@ void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE]);
 /* What the document asks for and nothing here can give; the interface is named. */
 int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err);
 
-/* Worker: the device of a NIC that is on no network, with its bandwidth; fills nic->target and the descriptors. */
+/* Worker: the device of a NIC that is on no network, with its bandwidth; fills nic->target and the
+ * descriptors. */
 int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
 		   struct nd_error *err);
 /* Worker: takes it away again; a network's port is left to guest_nic_unplug(). */
@@ -24,9 +25,9 @@ int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic
  * made them and not written down. Failures are logged. */
 void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct dom_def *but);
 
-/* Worker: another bandwidth for a device that is on no network. */
-int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct bandwidth_def *was,
-		    const struct bandwidth_def *want, struct nd_error *err);
+/* Worker: the bandwidth of a device that is on no network, whatever it is now. */
+int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct bandwidth_def *want,
+		    struct nd_error *err);
 
 /*
  * Main: the port of a NIC that is on a network; fills nic->target, bridge and portid, and the

@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_device.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_tune.h"
 
 /* A process that dies sooner is not started again: it would only die again. */
 #define AGAIN_AFTER_MS 5000
@@ -161,9 +162,13 @@ static void forgotten_end(struct operation *op)
 static const struct op_step forgotten_steps[] = {
 	{ "unplugging what nobody wrote down", false, forgotten_unplug, NULL },
 	{ "removing devices that nobody wrote down", true, forgotten_unmake, NULL },
+	{ "following its ports", false, guest_tune_follow_ports, NULL },
+	{ "mending its devices", true, guest_tune_mend_links, NULL },
+	{ "recording the live state", true, guest_change_record_live, NULL },
+	{ "committing", false, guest_change_commit, NULL },
 };
 
-/* Ports and devices that an earlier netd made, or was about to remove, when it was killed. */
+/* Ports and devices that an earlier netd made, changed, or was about to remove, when it was killed. */
 static void clear_forgotten(struct guest *g)
 {
 	struct forgotten *f = guest_change_new(g, sizeof(*f), NULL, NULL, NULL);

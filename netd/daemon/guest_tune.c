@@ -71,7 +71,7 @@ int guest_tune_link(struct operation *op, struct nd_error *err)
 	struct guest_change *c = guest_change_of(op);
 	const struct dom_nic *was, *now = changed(c, false, &was);
 
-	return now ? guest_nic_shape(c->netd, now, &was->bandwidth, &now->bandwidth, err) : OP_DONE;
+	return now ? guest_nic_shape(c->netd, now, &now->bandwidth, err) : OP_DONE;
 }
 
 int guest_tune_link_undo(struct operation *op)
@@ -80,8 +80,56 @@ int guest_tune_link_undo(struct operation *op)
 	const struct dom_nic *was, *now = changed(c, false, &was);
 	struct nd_error err = { 0 };
 
-	if (now && guest_nic_shape(c->netd, now, &now->bandwidth, &was->bandwidth, &err) < 0)
+	if (now && guest_nic_shape(c->netd, now, &was->bandwidth, &err) < 0)
 		nd_log(LOG_ERR, c->guest->name, "taking back a failed change: %s", err.text);
+	return OP_DONE;
+}
+
+/* ---- after netd was killed ---- */
+
+static bool follow_port(const struct guest_change *c, struct dom_nic *nic)
+{
+	const struct network *net = nic->type == DOM_NIC_NETWORK ?
+				    registry_by_name(&c->netd->networks, nic->network) : NULL;
+	const struct port *port = net ? network_port(net, &nic->portid) : NULL;
+
+	if (!port || bandwidth_def_equal(&port->def->bandwidth, &nic->bandwidth))
+		return false;
+	nic->bandwidth = port->def->bandwidth;
+	nic->bandwidth.class_id = 0;
+	return true;
+}
+
+int guest_tune_follow_ports(struct operation *op, struct nd_error *err)
+{
+	struct guest_change *c = guest_change_of(op);
+	struct dom_def *live = c->guest->live ? dom_def_copy(c->guest->live) : NULL;
+	bool differs = false;
+
+	for (size_t i = 0; live && i < live->n_nics; i++)
+		differs |= follow_port(c, &live->nics[i]);
+	if (differs)
+		c->live = live;
+	else
+		dom_def_free(live);
+	return OP_DONE;
+}
+
+int guest_tune_mend_links(struct operation *op, struct nd_error *err)
+{
+	struct guest_change *c = guest_change_of(op);
+	const struct dom_def *live = c->guest->live;
+
+	for (size_t i = 0; live && i < live->n_nics; i++) {
+		const struct dom_nic *nic = &live->nics[i];
+		struct nd_error why = { 0 };
+
+		if (nic->type == DOM_NIC_NETWORK || !nic->target ||
+		    (nic->target_managed == TRI_NO && !nic->bandwidth.given))
+			continue;
+		if (guest_nic_shape(c->netd, nic, &nic->bandwidth, &why) < 0)
+			nd_log(LOG_ERR, c->guest->name, "%s", why.text);
+	}
 	return OP_DONE;
 }
 

@@ -18,3 +18,8 @@ int guest_tune_port(struct operation *op, struct nd_error *err);
 int guest_tune_port_undo(struct operation *op);
 int guest_tune_link(struct operation *op, struct nd_error *err);
 int guest_tune_link_undo(struct operation *op);
+
+/* For a guest that is found again: netd may have been killed amid a change. What its ports have is
+ * what it has (c->live, if that is news), and its own devices get what is written down. */
+int guest_tune_follow_ports(struct operation *op, struct nd_error *err);
+int guest_tune_mend_links(struct operation *op, struct nd_error *err);		/* worker */

@@ -17,7 +17,8 @@ import netdtest
 from crashtest import Walk, errors_of
 from netdtest import sh, wait_for
 
-XML = netdtest.nat_xml("crash", "virbr7", 57, extra="<domain name='lab'/>")
+XML = netdtest.nat_xml("crash", "virbr7", 57, extra="<domain name='lab'/><bandwidth><inbound average='9000'/></bandwidth>"
+                       "<portgroup name='p' default='yes'><bandwidth><inbound average='800'/></bandwidth></portgroup>")
 
 
 class Crash(Walk, netdtest.TestCase):

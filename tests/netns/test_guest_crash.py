@@ -14,15 +14,16 @@ from guesttest import MAC, NIC, Guests
 from netdtest import nat_xml, sh, wait_for
 
 SECOND = "52:54:00:00:00:02"
-OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/><target dev='web%d'/></interface>"
+OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/><target dev='web%d'/>" \
+    "<bandwidth><inbound average='700'/></bandwidth></interface>"
 
 
 class GuestCrash(Walk, Guests):
     RUN_FOLDERS = ("run/netd/ports", "run/netd/domains", "run/netd/intents")
-    OPS = ["network", "define", "autostart", "start", "attach", "attach tap", "link", "suspend", "resume", "detach",
+    OPS = ["network", "define", "autostart", "start", "attach", "attach tap", "link", "tune", "tune tap", "suspend", "resume", "detach",
            "detach tap", "destroy", "undefine", "no network"]
     WALKED = OPS[1:-1]
-    RUNS = ["attach", "attach tap", "link", "suspend", "resume", "detach", "detach tap"]	# the guest runs before and after it
+    RUNS = ["attach", "attach tap", "link", "tune", "tune tap", "suspend", "resume", "detach", "detach tap"]	# the guest runs before and after it
 
     def setUp(self):
         super().setUp()
@@ -47,6 +48,8 @@ class GuestCrash(Walk, Guests):
             "attach": ["attach-device", "web", self.nic, "--live", "--config"],
             "attach tap": ["attach-device", "web", self.tap, "--live"],
             "detach tap": ["detach-device", "web", self.tap, "--live"],
+            "tune": ["domiftune", "web", MAC, "--inbound", "300,400", "--live", "--config"],
+            "tune tap": ["domiftune", "web", "web9", "--inbound", "0"],
             "link": ["domif-setlink", "web", MAC, "down"],
             "detach": ["detach-device", "web", self.nic, "--live", "--config"],
         }.get(name, [name, "web"])
@@ -81,7 +84,9 @@ class GuestCrash(Walk, Guests):
         if "web" not in self.netd.ctl("list", "--name").stdout.split():
             return self.parts() == (0, [], [], [])
         pids, ports, taps, files = self.parts()
-        return (pids == 1 and ports == sorted(re.findall(r"portid='(.*?)'", shown)) and taps == sorted(re.findall(r"<target dev='(\w+)'", shown)) and
+        limits = re.findall(r"<inbound average='(\d+)'", shown)
+        kept = [rate for tap in taps for rate in re.findall(r"1:1 root .*?rate (\d+)Kbit", sh("tc", "class", "show", "dev", tap, check=False).stdout)]
+        return (sorted(int(l) * 8 for l in limits) == sorted(map(int, kept)) and pids == 1 and ports == sorted(re.findall(r"portid='(.*?)'", shown)) and taps == sorted(re.findall(r"<target dev='(\w+)'", shown)) and
                 len(files) == 2)
 
     def whole(self, where):
@@ -95,7 +100,8 @@ class GuestCrash(Walk, Guests):
                 self.netd.ctl("dumpxml", "web", "--inactive", check=False).stdout,
                 self.netd.ctl("list", "--all", check=False).stdout, self.parts(), self.pids(),
                 re.sub(r" +(UP|DOWN|UNKNOWN) +|<.*>", " ", sh("ip", "-br", "link").stdout),
-                sh("nft", "list", "ruleset").stdout, self.disk()]
+                sh("nft", "list", "ruleset").stdout, [sh("tc", "class", "show", "dev", tap, check=False).stdout for tap in self.taps()],
+                self.disk()]
 
     # --- operations ---
 
