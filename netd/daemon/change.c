@@ -61,6 +61,20 @@ void change_end(struct change *c)
 	change_free(c);
 }
 
+bool change_end_saying(struct change *c, const char *what, enum lifecycle_event event)
+{
+	struct network *net = c->op.net;
+	struct netd *d = c->netd;
+	bool ok = c->op.result == 0;
+
+	change_end(c);
+	if (!ok)
+		return false;
+	nd_log(LOG_INFO, net->name, "%s", what);
+	events_lifecycle(d->events, net, event);
+	return true;
+}
+
 int change_facts(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);

@@ -54,6 +54,8 @@ void change_start(struct change *c, struct network *net, const struct op_step *s
 		  size_t n_steps, void (*end)(struct operation *op));
 /* What every end() does last: tells the requester, frees. */
 void change_end(struct change *c);
+/* The same; if it worked, the log says what happened and those who listen hear of it. True: it worked. */
+bool change_end_saying(struct change *c, const char *what, enum lifecycle_event event);
 
 /* Shared steps */
 

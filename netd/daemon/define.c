@@ -111,17 +111,8 @@ static const struct op_step define_steps[] = {
 
 static void define_end(struct operation *op)
 {
-	struct change *c = change_of(op);
-	struct network *net = op->net;
-	struct netd *d = c->netd;
-	bool ok = op->result == 0;
-
-	net->reserved_bridge[0] = '\0';
-	change_end(c);
-	if (!ok)
-		return;
-	nd_log(LOG_INFO, net->name, "defined");
-	events_lifecycle(d->events, net, NET_DEFINED);
+	op->net->reserved_bridge[0] = '\0';
+	(void)change_end_saying(change_of(op), "defined", NET_DEFINED);
 }
 
 static int create_check(struct operation *op, struct nd_error *err)
@@ -144,18 +135,11 @@ static const struct op_step create_steps[] = {
 
 static void create_end(struct operation *op)
 {
-	struct change *c = change_of(op);
 	struct network *net = op->net;
-	struct netd *d = c->netd;
-	bool ok = op->result == 0;
 
 	net->reserved_bridge[0] = '\0';
-	change_end(c);
-	if (!ok)
-		return;
-	nd_log(LOG_INFO, net->name, "created");
-	events_lifecycle(d->events, net, NET_STARTED);
-	start_notes(net);
+	if (change_end_saying(change_of(op), "created", NET_STARTED))
+		start_notes(net);
 }
 
 static int begin(struct netd *d, struct net_def *def_taken, const struct op_step *steps,

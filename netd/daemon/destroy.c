@@ -177,16 +177,7 @@ static const struct op_step destroy_steps[] = {
 
 static void destroy_end(struct operation *op)
 {
-	struct change *c = change_of(op);
-	struct network *net = op->net;
-	struct netd *d = c->netd;
-	bool ok = op->result == 0;
-
-	change_end(c);
-	if (!ok)
-		return;
-	nd_log(LOG_INFO, net->name, "stopped");
-	events_lifecycle(d->events, net, NET_STOPPED);
+	(void)change_end_saying(change_of(op), "stopped", NET_STOPPED);
 }
 
 int lifecycle_destroy(struct netd *d, struct network *net, change_done done, void *arg,

@@ -67,16 +67,7 @@ static const struct op_step undefine_steps[] = {
 
 static void undefine_end(struct operation *op)
 {
-	struct change *c = change_of(op);
-	struct network *net = op->net;
-	struct netd *d = c->netd;
-	bool ok = op->result == 0;
-
-	change_end(c);
-	if (!ok)
-		return;
-	nd_log(LOG_INFO, net->name, "undefined");
-	events_lifecycle(d->events, net, NET_UNDEFINED);
+	(void)change_end_saying(change_of(op), "undefined", NET_UNDEFINED);
 }
 
 int lifecycle_undefine(struct netd *d, struct network *net, change_done done, void *arg,

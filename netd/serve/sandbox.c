@@ -3,31 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "filter.h"
 #include "netd/base/auto.h"
+#include "netd/base/confine.h"
 #include "netd/base/sanitize.h"
 #include "netd/serve/fds.h"
-
-/* Newer than the headers of the oldest system that netd builds on. */
-#define LL_FS_REFER (1ULL << 13)
-#define LL_FS_TRUNCATE (1ULL << 14)
-#define LL_FS_IOCTL_DEV (1ULL << 15)
-#define LL_NET_BIND_TCP (1ULL << 0)
-#define LL_SCOPE_ABSTRACT_UNIX (1ULL << 0)
-#define LL_SCOPE_SIGNAL (1ULL << 1)
 
 #define MIB (1024ul * 1024)
 
@@ -70,39 +55,9 @@ static int folder_enter(const struct sandbox *s, struct nd_error *err)
 	return 0;
 }
 
-/* The bounding set ends at the first number that the kernel does not know. */
-static int bounding_set_drop(struct nd_error *err)
+int sandbox_prepare(struct nd_error *err)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
-	return errno == EINVAL ? 0 : nd_error_sys(err, errno, "cannot drop the capability bounding set");
-}
-
-static int ids_drop(uid_t uid, struct nd_error *err)
-{
-	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-				   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
-		return nd_error_sys(err, errno, "cannot set the secure bits");
-	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
-		return nd_error_sys(err, errno, "cannot become uid %u", uid);
-	if (syscall(SYS_capset, &head, none) < 0)
-		return nd_error_sys(err, errno, "cannot drop all capabilities");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return nd_error_sys(err, errno, "cannot give up new privileges");
-	return 0;
-}
-
-static int limits_set(struct nd_error *err)
-{
-	static const struct {
-		int what;
-		rlim_t max;
-	} limits[] = {
+	static const struct confine_limit limits[] = {
 		{ RLIMIT_NOFILE, FD_LIMIT },
 		/* Not RLIMIT_NPROC: it counts this uid's threads on the whole machine, and another
 		 * netd (a test, a container) may use the same uids. The filter forbids new
@@ -116,94 +71,24 @@ static int limits_set(struct nd_error *err)
 		{ RLIMIT_MSGQUEUE, 0 },
 		{ RLIMIT_RTPRIO, 0 },
 	};
+	int r = confine_limits(limits, ND_COUNT(limits), err);
 
-	for (size_t i = 0; i < ND_COUNT(limits); i++) {
-		struct rlimit now;
-		rlim_t max = limits[i].max;
-
-		/* Only downwards: to raise a limit takes a capability that netd need not have. */
-		if (getrlimit(limits[i].what, &now) == 0 && now.rlim_max < max)
-			max = now.rlim_max;
-		if (setrlimit(limits[i].what, &(struct rlimit){ max, max }) < 0)
-			return nd_error_sys(err, errno, "cannot set resource limit %d",
-					    limits[i].what);
-	}
-	return 0;
-}
-
-int sandbox_prepare(struct nd_error *err)
-{
-	int r = limits_set(err);
-
-	return r < 0 ? r : bounding_set_drop(err);
+	return r < 0 ? r : confine_bounding_set(err);
 }
 
 int sandbox_drop(const struct sandbox *s, struct nd_error *err)
 {
 	int r = folder_enter(s, err);
 
-	return r < 0 ? r : ids_drop(s->uid, err);
-}
-
-/* Declared here with all fields known today: the kernel takes the size that its version knows. */
-struct landlock_attr {
-	uint64_t fs, net, scoped;
-};
-
-static uint64_t landlock_fs_rights(int abi)
-{
-	uint64_t rights = LL_FS_REFER - 1;
-
-	if (abi >= 2)
-		rights |= LL_FS_REFER;
-	if (abi >= 3)
-		rights |= LL_FS_TRUNCATE;
-	if (abi >= 5)
-		rights |= LL_FS_IOCTL_DEV;
-	return rights;
-}
-
-/* Only plain files, in the root (which is the lease folder), may be opened, made and removed.
- * read_dir: without it SQLite could not open the folder and would silently skip its fsync. */
-static int landlock_lock(struct nd_error *err)
-{
-	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct landlock_attr attr = {
-		.fs = landlock_fs_rights(abi),
-		.net = abi >= 4 ? LL_NET_BIND_TCP : 0,
-		.scoped = abi >= 6 ? LL_SCOPE_ABSTRACT_UNIX | LL_SCOPE_SIGNAL : 0,
-	};
-	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
-	struct landlock_path_beneath_attr rule = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				  LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-				  LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? LL_FS_TRUNCATE : 0),
-	};
-	ND_AUTO(close) int ruleset = -1;
-	ND_AUTO(close) int root = -1;
-
-	if (abi < 1)
-		return 0;	/* chroot, uid and filter hold without it */
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	rule.parent_fd = root;
-	if (ruleset < 0 || root < 0 ||
-	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
-	    syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-		return nd_error_sys(err, errno, "cannot lock the file system with Landlock");
-	return 0;
+	if (r == 0)
+		r = confine_ids(s->uid, err);
+	return r < 0 ? r : confine_capabilities(err);
 }
 
 int sandbox_lock(struct nd_error *err)
 {
-	const struct sock_fprog filter = {
-		.len = ND_COUNT(filter_code), .filter = (struct sock_filter *)filter_code,
-	};
-	int r = landlock_lock(err);
+	const struct confine_landlock files = { .files_below = "/" };	/* which is the lease folder */
+	int r = confine_landlock(&files, err);
 
-	if (r < 0)
-		return r;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) != 0)
-		return nd_error_sys(err, errno, "cannot set the system call filter");
-	return 0;
+	return r < 0 ? r : confine_filter(filter_code, ND_COUNT(filter_code), SECCOMP_FILTER_FLAG_TSYNC, err);
 }
