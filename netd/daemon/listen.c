@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,13 +67,20 @@ static int make_address(const char *path, struct sockaddr_un *out, struct nd_err
 	return 0;
 }
 
-/* Whether somebody answers there. */
+#define HANG_UP_MS 1000
+
+/* Whether somebody answers there. The socket of a netd that was killed may listen on for a moment: in
+ * the copy that a child has which was about to execute its program. Then it hangs up. */
 static bool answered(const struct sockaddr_un *addr)
 {
 	ND_AUTO(close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
-	return fd >= 0 && (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
-			   errno == EAGAIN);
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+		return errno == EAGAIN;
+	return poll(&p, 1, HANG_UP_MS) == 0;
 }
 
 int listen_unanswered(const struct netd *d, struct nd_error *err)

@@ -4,7 +4,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -202,6 +204,22 @@ class Lifecycle(netdtest.TestCase):
         starting.join()
         self.assertRegex(self.netd.ctl("net-list").stdout, name + r"\s+active")
         self.assertIn("ends a server (pid %d)" % server, self.netd.log())
+
+    def test_the_socket_of_a_killed_netd_that_a_child_still_holds_is_no_other_daemon(self):
+        os.makedirs(self.netd.root + "/run/netd")
+        with socket.socket(socket.AF_UNIX) as held:
+            held.bind(self.netd.socket)
+            held.listen(5)
+            self.netd.start(wait=False)
+            time.sleep(0.3)
+            self.assertIsNone(self.netd.process.poll(), self.netd.log())
+        wait_for("netd", self.netd.answers)
+        second = netdtest.Daemon()
+        self.addCleanup(shutil.rmtree, second.root, ignore_errors=True)
+        second.options = ["--root", self.netd.root]
+        second.start(wait=False)
+        self.assertEqual(second.process.wait(10), 1)
+        self.assertIn("another daemon already answers", second.log())
 
     def test_ruleset_reads_back_with_nft(self):
         self.netd.start()
