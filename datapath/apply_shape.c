@@ -73,6 +73,8 @@ static int judge(const struct plan_item *item, const struct nl_req *rq, struct n
 	if (rq->result == 0 || (removal && (rq->result == -ENOENT || rq->result == -EINVAL ||
 					    rq->result == -ENODEV)))
 		return 0;
+	if (rq->result == -ENOENT && shape_request_optional(rq))
+		return 0;
 	if (rq->result == -ENOENT || rq->result == -EOPNOTSUPP)
 		return lacks_feature(item, rq, err);
 	return nl_req_error(rq, err);

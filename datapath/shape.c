@@ -15,6 +15,7 @@ enum {
 	TICK_SHIFT = 6,			/* PSCHED_SHIFT: the kernel's tick is 64 ns */
 	QUANTUM_MIN = 1600, QUANTUM_MAX = 60000,	/* a frame; what the kernel takes without a warning */
 	HTB_VERSION = 3, HTB_R2Q = 10,
+	SFQ_PERTURB_S = 10,
 	POLICE_MTU = 128 * 1024,	/* no frame is longer, not even one that is yet to be segmented */
 	POLICER_PREF = 1,
 };
@@ -82,6 +83,28 @@ static void request_class(struct nl_batch *b, int ifindex, const char *ifname,
 	nl_nest_end(rq, nest);
 }
 
+/* Flows of a class take turns; libvirt has the same. A kernel without sfq has one queue for all. */
+static void request_turns(struct nl_batch *b, int ifindex, const char *ifname, uint32_t id)
+{
+	struct tcmsg tcm = { .tcm_ifindex = ifindex, .tcm_handle = TC_H_MAKE((id + 1) << 16, 0),
+			     .tcm_parent = ROOT_HANDLE | id };
+	struct tc_sfq_qopt opt = { .perturb_period = SFQ_PERTURB_S };
+	struct nl_req *rq = nl_batch_add(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &tcm,
+					 sizeof(tcm), "let flows of class 1:%x of '%s' take turns", id,
+					 ifname);
+
+	nl_put_str(rq, TCA_KIND, "sfq");
+	nl_put(rq, TCA_OPTIONS, &opt, sizeof(opt));
+}
+
+bool shape_request_optional(const struct nl_req *rq)
+{
+	const struct nlmsghdr *msg = nlmsg_hdr(rq->msg);
+	const struct tcmsg *tcm = NLMSG_DATA(msg);
+
+	return msg->nlmsg_type == RTM_NEWQDISC && TC_H_MAJ(tcm->tcm_parent) == ROOT_HANDLE;
+}
+
 void shaper_request_change(struct nl_batch *b, int ifindex, const struct plan_shaper *want)
 {
 	struct htb_class all = {
@@ -115,6 +138,7 @@ void shaper_request_create(struct nl_batch *b, int ifindex, const struct plan_sh
 	nl_put(rq, TCA_HTB_INIT, &glob, sizeof(glob));
 	nl_nest_end(rq, nest);
 	shaper_request_change(b, ifindex, want);
+	request_turns(b, ifindex, want->ifname, want->pool ? SHAPE_POOL : SHAPE_ALL);
 }
 
 void shaper_request_remove(struct nl_batch *b, int ifindex, const char *ifname, bool any)
@@ -165,6 +189,7 @@ void floor_request_create(struct nl_batch *b, int ifindex, const struct plan_flo
 	struct nlattr *nest;
 
 	request_class(b, ifindex, want->ifname, &c);
+	request_turns(b, ifindex, want->ifname, want->class_id);
 	rq = nl_batch_add(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &tcm, sizeof(tcm),
 			  "fill class 1:%x of '%s'", want->class_id, want->ifname);
 	nl_put_str(rq, TCA_KIND, "u32");

@@ -6,6 +6,7 @@
  *	                                    whose preference is the class's number
  *	ffff: ingress, u32 filter of preference 1 for everything, with a police action
  *
+ * Where the kernel has it, each class that sends has sfq, so that no flow keeps others waiting.
  * A shaper without floors has only 1:1. All as libvirt lays it out, but that a floor is for every
  * frame to the guest and not for IPv4 only.
  */
@@ -27,6 +28,9 @@ void shaper_request_change(struct nl_batch *b, int ifindex, const struct plan_sh
 void shaper_request_remove(struct nl_batch *b, int ifindex, const char *ifname, bool any);
 void floor_request_remove(struct nl_batch *b, int ifindex, const struct plan_floor *was);
 void policer_request_remove(struct nl_batch *b, int ifindex, const char *ifname);
+
+/* The request makes something better that works without. */
+bool shape_request_optional(const struct nl_req *rq);
 
 /* How long sending so much takes, in the kernel's ticks, as its bursts are counted. */
 uint32_t shape_ticks(uint64_t rate, uint64_t bytes);

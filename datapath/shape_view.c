@@ -31,6 +31,7 @@ struct seen_link {
 	size_t n_classes;
 	struct seen_filter *filters;
 	size_t n_filters;
+	bool has_others;		/* filters that are not as netd makes them */
 	bool has_policer;
 	struct plan_policer policer;
 	uint32_t policer_ticks;
@@ -188,33 +189,49 @@ static void take_class(void *arg, const struct nlmsghdr *msg)
 	};
 }
 
-/* A filter of a floor; those that select otherwise are not netd's. */
+/* The filter of a floor. False: it is somebody else's. */
+static bool decode_floor(const struct tcmsg *tcm, struct nlattr *const u32[], struct seen_filter *out)
+{
+	struct { struct tc_u32_sel head; struct tc_u32_key keys[2]; } sel;
+
+	nl_get_bytes(u32[TCA_U32_SEL], &sel, sizeof(sel));
+	out->pref = TC_H_MAJ(tcm->tcm_info) >> 16;
+	if (sel.head.nkeys != 2 || sel.keys[0].off != -ETH_HLEN || sel.keys[1].off != -ETH_HLEN + 4 ||
+	    TC_H_MIN(nl_get_u32(u32[TCA_U32_CLASSID])) != out->pref)
+		return false;
+	memcpy(out->mac.bytes, &sel.keys[0].val, 4);
+	memcpy(out->mac.bytes + 4, &sel.keys[1].val, 2);
+	return true;
+}
+
+/* The kernel also tells of each u32 filter's hash table, which selects nothing. */
 static void take_filter(void *arg, const struct nlmsghdr *msg)
 {
 	struct nlattr *tb[TCA_MAX + 1], *u32[TCA_U32_MAX + 1];
-	struct { struct tc_u32_sel head; struct tc_u32_key keys[2]; } sel;
 	struct seen_link *l = arg;
 	const struct tcmsg *tcm;
-	struct seen_filter *f;
+	struct seen_filter f, *slot;
 
 	if (!msg) {
 		l->n_filters = 0;
+		l->has_others = false;
 		return;
 	}
+	if (msg->nlmsg_type != RTM_NEWTFILTER)
+		return;
 	tcm = tc_decode(msg, RTM_NEWTFILTER, "u32", tb);
 	nl_parse_nested(tcm ? tb[TCA_OPTIONS] : NULL, u32, TCA_U32_MAX);
-	nl_get_bytes(u32[TCA_U32_SEL], &sel, sizeof(sel));
-	if (sel.head.nkeys != 2 || sel.keys[0].off != -ETH_HLEN || sel.keys[1].off != -ETH_HLEN + 4 ||
-	    TC_H_MIN(nl_get_u32(u32[TCA_U32_CLASSID])) != TC_H_MAJ(tcm->tcm_info) >> 16)
+	if (tcm && !u32[TCA_U32_SEL])
 		return;
-	f = nd_array_add(l->filters, l->n_filters);
-	if (!f) {
-		l->failed = true;
+	if (!tcm || !decode_floor(tcm, u32, &f)) {
+		l->has_others = true;
 		return;
 	}
-	f->pref = TC_H_MAJ(tcm->tcm_info) >> 16;
-	memcpy(f->mac.bytes, &sel.keys[0].val, 4);
-	memcpy(f->mac.bytes + 4, &sel.keys[1].val, 2);
+	slot = nd_array_add(l->filters, l->n_filters);
+	if (slot)
+		*slot = f;
+	else
+		l->failed = true;
 }
 
 static void take_police(void *arg, const struct nlmsghdr *msg)
@@ -267,8 +284,10 @@ static struct seen_link *read_link(struct shape_view *v, int ifindex)
 		r = read_filters(v, l, TC_H_MAKE(1U << 16, 0), take_filter);
 	if (l->policed && r == 0)
 		r = read_filters(v, l, TC_H_MAKE(TC_H_INGRESS, 0), take_police);
-	if (r < 0 || l->failed)
-		seen_link_clear(l);	/* reads as absent: what is wanted is made anew */
+	/* Reads as absent: what is wanted is made anew. With somebody else's filters too, as libvirt
+	 * leaves them to who takes its networks over: its classes could not be removed one by one. */
+	if (r < 0 || l->failed || l->has_others)
+		seen_link_clear(l);
 	l->read = true;
 	return l;
 }
@@ -373,7 +392,8 @@ static int add_leftover(struct plan *out, const struct seen_link *l, enum plan_k
 		return -ENOMEM;
 	if (kind == PLAN_SHAPER) {
 		snprintf(like.shaper.ifname, IFNAMSIZ, "%s", ifname);
-		(void)read_shaper(l, &like.shaper, &item->shaper);	/* it is there */
+		if (!read_shaper(l, &like.shaper, &item->shaper))
+			item->shaper = like.shaper;	/* all that its removal needs */
 	} else if (kind == PLAN_FLOOR) {
 		snprintf(like.floor.ifname, IFNAMSIZ, "%s", ifname);
 		like.floor.class_id = (uint16_t)id;
@@ -396,7 +416,7 @@ int shape_view_leftovers(struct shape_view *v, int ifindex, const char *ifname,
 		return 0;
 	if (l->has_policer && !names(scope, PLAN_POLICER, ifname, 0))
 		r = add_leftover(out, l, PLAN_POLICER, ifname, 0);
-	if (r == 0 && !shaper && class_of(l, SHAPE_ALL))
+	if (r == 0 && !shaper && l->shaped)
 		r = add_leftover(out, l, PLAN_SHAPER, ifname, 0);	/* with its floors */
 	for (size_t i = 0; shaper && i < l->n_classes && r == 0; i++) {
 		uint32_t id = l->classes[i].id;

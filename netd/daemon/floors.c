@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "netd/daemon/floors.h"
 
-enum { CLASS_FIRST = 3, CLASS_LAST = 0xfffe };	/* 1 and 2 are the network's own */
+enum { CLASS_FIRST = 3, CLASS_LAST = 0xfffd };	/* 1 and 2 are the network's own */
 
 static bool is_taken(const struct network *net, const struct port *except, uint32_t id)
 {

@@ -102,6 +102,7 @@ class Outbound(netdtest.TestCase):
         self.netd.ctl("domiftune", "web", "vnet0", "--outbound", "400,0,128", "--inbound", "1000")
         self.assertEqual(self.policers("vnet0"), ["3200Kbit"])
         self.assertIn("rate 8Mbit", sh("tc", "class", "show", "dev", "vnet0").stdout)
+        self.assertIn("qdisc sfq 2: parent 1:1", sh("tc", "qdisc", "show", "dev", "vnet0").stdout)
         time.sleep(2)
         fast = sink.rate(5)
         self.assertTrue(1.5 * slow < fast < 500, (slow, fast))

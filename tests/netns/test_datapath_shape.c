@@ -14,10 +14,11 @@ static struct plan *shaped_network(void)
 	return p;
 }
 
-/* qdiscs, classes and filters of a link, without counters. */
+/* qdiscs, classes and filters of a link, without counters, and without the sfq that some kernels have. */
 static const char *tc(const char *link)
 {
-	return output("tc qdisc show dev %s | sed 's/ refcnt [0-9]*//'; tc class show dev %s | sort; "
+	return output("tc qdisc show dev %s | sed 's/ refcnt [0-9]*//; /sfq/d'; "
+		      "tc class show dev %s | sed 's/ leaf [0-9]*://' | sort; "
 		      "tc filter show dev %s | grep -v 'ht divisor\\|pref [0-9]* u32 chain 0 $'; "
 		      "tc filter show dev %s ingress", link, link, link, link);
 }
@@ -48,7 +49,7 @@ START_TEST(a_change_of_rates_keeps_the_qdisc)
 	add_floor(want, "virbr0", 4, 200000);
 	must_apply(was, want, OWNER);
 	assert_differs(want, OWNER, "");
-	ck_assert_str_eq(output("tc class show dev virbr0 | sort | sed 's/ burst.*//'"),
+	ck_assert_str_eq(output("tc class show dev virbr0 | sort | sed 's/ burst.*//; s/ leaf [0-9]*://'"),
 			 "class htb 1:1 root rate 4Mbit ceil 4Mbit "
 			 "class htb 1:2 parent 1:1 prio 0 rate 2400Kbit ceil 4Mbit "
 			 "class htb 1:4 parent 1:1 prio 0 rate 1600Kbit ceil 2Mbit");
@@ -149,6 +150,30 @@ START_TEST(a_policer_polices_or_says_what_is_missing)
 }
 END_TEST
 
+START_TEST(what_libvirt_left_is_made_anew)
+{
+	ND_AUTO(plan_free) struct plan *bare = nat_network();
+	ND_AUTO(plan_free) struct plan *net = shaped_network();
+	ND_AUTO(plan_free) struct plan *now = NULL;
+
+	must_apply(NULL, bare, OWNER);
+	ck_assert_int_eq(sh("tc qdisc add dev virbr0 root handle 1: htb default 2; "
+			    "tc class add dev virbr0 parent 1: classid 1:1 htb rate 125kbps ceil 250kbps; "
+			    "tc class add dev virbr0 parent 1:1 classid 1:2 htb rate 125kbps ceil 250kbps; "
+			    "tc class add dev virbr0 parent 1:1 classid 1:3 htb rate 25kbps ceil 250kbps"), 0);
+	ck_assert_int_eq(sh("tc filter add dev virbr0 protocol ip pref 2 u32 match u16 0x0800 0xffff at -2 "
+			    "match u32 0x00010203 0xffffffff at -12 match u16 0x5254 0xffff at -14 "
+			    "flowid 1:3"), 0);
+	assert_differs(net, OWNER, "+ shaper virbr0 rate 125000 peak 250000 burst 1600 pool 200000\n"
+		       "+ floor virbr0 class 3 mac 52:54:00:01:02:03 rate 25000 peak 250000\n");
+	assert_differs(bare, OWNER, "- shaper virbr0 rate 0 peak 0 burst 0\n");
+	now = read_plan(net, OWNER);
+	must_apply(now, net, OWNER);
+	assert_differs(net, OWNER, "");
+	ck_assert_ptr_null(strstr(tc("virbr0"), "pref 2 "));
+}
+END_TEST
+
 START_TEST(other_peoples_ingress_qdisc_stays_when_nothing_is_policed)
 {
 	ND_AUTO(plan_free) struct plan *net = nat_network();
@@ -174,6 +199,7 @@ int main(void)
 	tcase_add_test(t, drift_of_each_part_is_seen_and_repaired);
 	tcase_add_test(t, what_a_killed_predecessor_left_goes);
 	tcase_add_test(t, a_policer_polices_or_says_what_is_missing);
+	tcase_add_test(t, what_libvirt_left_is_made_anew);
 	tcase_add_test(t, other_peoples_ingress_qdisc_stays_when_nothing_is_policed);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
