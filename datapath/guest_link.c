@@ -354,6 +354,26 @@ int datapath_guest_shape(struct datapath *dp, const char *name, const struct pla
 	return diff->n ? datapath_apply(dp, diff, "", err) : 0;
 }
 
+/* ---- filters ---- */
+
+int datapath_guest_filter(struct datapath *dp, const char *name, const char *alias, const struct nd_mac *mac,
+			  bool multicast, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { .ifi_flags = multicast ? IFF_ALLMULTI : 0, .ifi_change = IFF_ALLMULTI };
+	struct link_info link;
+	struct nl_req *rq;
+	int r = link_get(dp->nl, name, &link, err);
+
+	if (r < 0 || !nd_streq(link.fact.alias, alias))
+		return r;
+	ifi.ifi_index = link.fact.ifindex;
+	rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "set what '%s' receives", name);
+	if (!nd_mac_equal(&link.fact.mac, mac))
+		nl_put(rq, IFLA_ADDRESS, mac->bytes, sizeof(mac->bytes));
+	return nl_call(dp->nl, &b, err);
+}
+
 /* ---- counters ---- */
 
 static void read_counters(void *arg, const struct nlmsghdr *msg)

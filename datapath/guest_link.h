@@ -41,6 +41,11 @@ int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
 int datapath_guest_shape(struct datapath *dp, const char *name, const struct plan *want,
 			 struct nd_error *err);
 
+/* What a guest's macvtap receives: frames for mac, and multicast ones. Nothing where the device does not carry
+ * the alias. */
+int datapath_guest_filter(struct datapath *dp, const char *name, const char *alias, const struct nd_mac *mac,
+			  bool multicast, struct nd_error *err);
+
 /* What the kernel has counted on the device, seen from the host. */
 struct link_counters {
 	uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;

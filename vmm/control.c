@@ -81,6 +81,19 @@ void control_event(void *arg, const struct vmm_event *e)
 	tell(c, VMM_EVENT, 0, body, wr_len(&w));
 }
 
+void control_filter(void *arg, const char *id)
+{
+	struct control *c = arg;
+	struct vmm_nic_filter f;
+	uint8_t body[256];
+	struct wr w = wr_init(body, sizeof(body));
+
+	if (!c->channel || !c->machine || !devices_nic_filter(machine_devices(c->machine), id, &f))
+		return;
+	vmm_nic_filter_encode(&f, &w);
+	tell(c, VMM_NIC_FILTER, 0, body, wr_len(&w));
+}
+
 void control_answer(struct control *c, uint32_t serial, const struct nd_error *err)
 {
 	tell(c, err ? VMM_FAILED : VMM_DONE, serial, err ? err->text : NULL,
@@ -160,6 +173,8 @@ static int nic_request(struct control *c, uint16_t type, struct rd *body, struct
 		return devices_nic_link(d, q.id, q.value != 0, err);
 	case VMM_NIC_MTU:
 		return devices_nic_mtu(d, q.id, q.value, err);
+	case VMM_NIC_FILTER_SEEN:
+		return devices_nic_filter_seen(d, q.id, err);
 	default:
 		return devices_nic_announce(d, q.id, err);
 	}
@@ -184,6 +199,7 @@ static int request(struct control *c, uint16_t type, struct rd *body, struct nd_
 	case VMM_NIC_LINK:
 	case VMM_NIC_MTU:
 	case VMM_NIC_ANNOUNCE:
+	case VMM_NIC_FILTER_SEEN:
 		return nic_request(c, type, body, err);
 	default:
 		return nd_error_set(err, ND_ERR_NO_SUPPORT, "netd-vmm %s does not know message %u",
@@ -265,6 +281,8 @@ static void listener_ready(struct loop_watch *w, uint32_t events)
 	control_hello(channel, &c->uuid, c->machine);
 	if (channel_set(c, channel) < 0)
 		channel_drop(c);
+	else if (c->machine)
+		devices_filters_again(machine_devices(c->machine));
 }
 
 int control_new(struct loop *l, struct channel *channel, struct vmm_config *config, uid_t netd_uid,

@@ -26,6 +26,7 @@ int control_listen_fd(const struct control *c);
 
 /* As struct machine_setup has them, with arg a struct control. */
 void control_event(void *arg, const struct vmm_event *e);
+void control_filter(void *arg, const char *id);
 void control_over(void *arg);
 /* An answer to a message. err NULL: DONE. */
 void control_answer(struct control *c, uint32_t serial, const struct nd_error *err);

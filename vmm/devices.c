@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "netd/base/log.h"
+#include "vmm/net_filter.h"
 #include "vmm/net_port.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_blk.h"
@@ -25,6 +26,7 @@ struct nic {
 	unsigned slot;
 	struct virtio_net *net;
 	struct virtio_pci *pci;
+	bool filter_new, filter_told;	/* a guest may change it all the time: one is told, then waited for */
 };
 
 struct disk {
@@ -85,6 +87,42 @@ static void nic_free(struct nic *n)
 }
 ND_DEFINE_AUTO(struct nic *, nic_free)
 
+static void filter_changed(void *arg)
+{
+	struct nic *n = arg;
+	const struct devices_env *env = &n->owner->env;
+
+	n->filter_new = true;
+	if (!n->filter_told && env->filter_changed)
+		env->filter_changed(env->arg, n->id);
+}
+
+bool devices_nic_filter(struct devices *d, const char *id, struct vmm_nic_filter *out)
+{
+	struct nic *n = nic_find(d, id);
+	const struct net_filter *f;
+
+	if (!n || !n->filter_new || n->filter_told)
+		return false;
+	n->filter_new = false;
+	n->filter_told = true;
+	f = virtio_net_filter(n->net);
+	*out = (struct vmm_nic_filter){
+		.multicast = f->promisc || f->allmulti || f->multi_overflow || (f->n_multi && !f->nomulti),
+	};
+	memcpy(out->id, n->id, sizeof(out->id));
+	memcpy(out->mac.bytes, f->mac, sizeof(f->mac));
+	return true;
+}
+
+void devices_filters_again(struct devices *d)
+{
+	for (size_t i = 0; i < d->n_nics; i++) {
+		d->nics[i]->filter_told = false;
+		filter_changed(d->nics[i]);
+	}
+}
+
 static int nic_net_new(struct devices *d, struct vmm_nic *from, struct nic *n, struct nd_error *err)
 {
 	char name[LOG_NAME_MAX];
@@ -92,7 +130,7 @@ static int nic_net_new(struct devices *d, struct vmm_nic *from, struct nic *n, s
 		.name = log_name(d, from->id, name), .mtu_bytes = from->mtu_bytes,
 		.queue_size = from->queue_size ? from->queue_size : QUEUE_SIZE_DEFAULT,
 		.n_pairs = from->n_queue_pairs, .link_up = from->link_up,
-		.offloads = from->offloads,
+		.offloads = from->offloads, .filter_changed = filter_changed, .arg = n,
 	};
 
 	if (spec.n_pairs < 1 || spec.n_pairs > NET_PAIRS_MAX)
@@ -306,6 +344,18 @@ int devices_nic_mtu(struct devices *d, const char *id, uint32_t mtu_bytes, struc
 				    "NIC '%s': MTU %" PRIu32 " is not between %d and %d", id, mtu_bytes,
 				    MTU_MIN, UINT16_MAX);
 	virtio_net_set_mtu(n->net, (uint16_t)mtu_bytes);
+	return 0;
+}
+
+int devices_nic_filter_seen(struct devices *d, const char *id, struct nd_error *err)
+{
+	struct nic *n = nic_get(d, id, err);
+
+	if (!n)
+		return -ENOENT;
+	n->filter_told = false;
+	if (n->filter_new)
+		filter_changed(n);
 	return 0;
 }
 

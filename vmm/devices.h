@@ -22,6 +22,7 @@ struct devices_env {
 	void (*plugged)(void *arg, unsigned slot);		/* tell the guest */
 	void (*unplug_wanted)(void *arg, unsigned slot);	/* ask the guest */
 	void (*nic_removed)(void *arg, const char *id);		/* the guest let go */
+	void (*filter_changed)(void *arg, const char *id);	/* devices_nic_filter() has something new */
 };
 
 struct devices;
@@ -38,6 +39,11 @@ int devices_nic_add(struct devices *d, struct vmm_nic *n, struct nd_error *err);
 int devices_nic_remove(struct devices *d, const char *id, struct nd_error *err);
 int devices_nic_link(struct devices *d, const char *id, bool up, struct nd_error *err);
 int devices_nic_mtu(struct devices *d, const char *id, uint32_t mtu_bytes, struct nd_error *err);
+/* What the guest wants to see of the NIC, if it is new and the one before was seen: at most one is under way. */
+bool devices_nic_filter(struct devices *d, const char *id, struct vmm_nic_filter *out);
+int devices_nic_filter_seen(struct devices *d, const char *id, struct nd_error *err);
+/* For one that has heard nothing yet: all are new again. */
+void devices_filters_again(struct devices *d);
 int devices_nic_announce(struct devices *d, const char *id, struct nd_error *err);
 
 /* Ids of the plugged NICs, at most max of them; returns how many. */

@@ -297,30 +297,52 @@ static void slot_unplug_wanted(void *arg, unsigned slot)
 	hotplug_unplug_wanted(&m->hotplug, slot);
 }
 
-struct removed {
+struct nic_news {
 	struct machine *machine;
 	char id[VMM_ID_MAX];
 };
 
-static void removed_tell(void *arg)
+/* What devices say of a NIC they often say on a vCPU's thread. Without memory netd sees it in the next HELLO,
+ * or the next time. */
+static void news_post(struct machine *m, const char *id, void (*tell)(void *news))
 {
-	struct removed *r = arg;
+	struct nic_news *n = malloc(sizeof(*n));
 
-	event_tell(r->machine, VMM_EVENT_NIC_REMOVED, 0, r->id);
-	free(r);
+	if (!n)
+		return;
+	n->machine = m;
+	snprintf(n->id, sizeof(n->id), "%s", id);
+	if (loop_post(m->setup.loop, tell, n) < 0)
+		free(n);
 }
 
-/* Often on a vCPU's thread. */
+static void removed_tell(void *arg)
+{
+	struct nic_news *n = arg;
+
+	event_tell(n->machine, VMM_EVENT_NIC_REMOVED, 0, n->id);
+	free(n);
+}
+
 static void nic_removed(void *arg, const char *id)
 {
-	struct removed *r = malloc(sizeof(*r));
+	news_post(arg, id, removed_tell);
+}
 
-	if (!r)
-		return;			/* netd sees it in the next HELLO */
-	r->machine = arg;
-	snprintf(r->id, sizeof(r->id), "%s", id);
-	if (loop_post(r->machine->setup.loop, removed_tell, r) < 0)
-		free(r);
+static void filter_tell(void *arg)
+{
+	struct nic_news *n = arg;
+
+	n->machine->setup.filter(n->machine->setup.arg, n->id);
+	free(n);
+}
+
+static void filter_changed(void *arg, const char *id)
+{
+	struct machine *m = arg;
+
+	if (m->setup.filter)
+		news_post(m, id, filter_tell);
 }
 
 static int parts_make(struct machine *m, struct nd_error *err)
@@ -329,7 +351,8 @@ static int parts_make(struct machine *m, struct nd_error *err)
 				       .notify_set = host_notify_set, .notify_clear = host_notify_clear };
 	const struct devices_env env = { .name = m->config.name, .loop = m->setup.loop,
 					 .memory = m->memory, .arg = m, .plugged = slot_plugged,
-					 .unplug_wanted = slot_unplug_wanted, .nic_removed = nic_removed };
+					 .unplug_wanted = slot_unplug_wanted, .nic_removed = nic_removed,
+					 .filter_changed = filter_changed };
 	struct devices_env with_pci = env;
 	int out_fd = m->config.console_fd, in_fd = m->setup.console_in_fd;
 	int r;

@@ -19,6 +19,9 @@ struct machine_setup {
 	void *arg;
 	/* Something happened. On the I/O thread. */
 	void (*event)(void *arg, const struct vmm_event *e);
+	/* What the guest wants to see of a NIC has changed (devices_nic_filter()). NULL: nobody asks. On the I/O
+	 * thread. */
+	void (*filter)(void *arg, const char *id);
 	/* Power is off for good; nothing else follows. On the I/O thread. */
 	void (*over)(void *arg);
 };

@@ -108,7 +108,8 @@ static int netd_serve(struct loop *loop, struct channel *channel, struct vmm_con
 	ND_AUTO(control_free) struct control *control = NULL;
 	ND_AUTO(machine_free) struct machine *machine = NULL;
 	struct machine_setup setup = { .config = config, .loop = loop, .console_in_fd = -1,
-				       .sandbox = true, .event = control_event, .over = control_over };
+				       .sandbox = true, .event = control_event, .filter = control_filter,
+				       .over = control_over };
 	struct nd_error err = { 0 };
 	int r = control_new(loop, channel, config, getuid(), &control, &err);
 

@@ -63,6 +63,28 @@ int vmm_nic_request_decode(struct rd *r, struct vmm_nic_request *out)
 	return 0;
 }
 
+void vmm_nic_filter_encode(const struct vmm_nic_filter *f, struct wr *w)
+{
+	wire_put_string(w, f->id);
+	wire_put_mac(w, &f->mac);
+	wr_u8(w, f->multicast);
+}
+
+int vmm_nic_filter_decode(struct rd *r, struct vmm_nic_filter *out)
+{
+	struct vmm_nic_filter f = { 0 };
+	uint8_t multicast;
+
+	wire_get_text(r, f.id, sizeof(f.id));
+	f.mac = wire_get_mac(r);
+	multicast = rd_u8(r);
+	if (whole(r) < 0 || multicast > 1 || nd_mac_is_multicast(&f.mac))
+		return -EBADMSG;
+	f.multicast = multicast;
+	*out = f;
+	return 0;
+}
+
 void vmm_event_encode(const struct vmm_event *e, struct wr *w)
 {
 	wr_u8(w, e->kind);

@@ -35,6 +35,8 @@ enum vmm_message_type {
 	VMM_DONE,
 	VMM_FAILED,
 	VMM_EVENT,
+	VMM_NIC_FILTER,			/* to netd, vmm_nic_filter: what the guest wants to see; not again before ... */
+	VMM_NIC_FILTER_SEEN,		/* ... netd, which follows it, has sent this vmm_nic_request */
 };
 
 struct channel *vmm_channel_new(int fd);	/* channel_new() with magic and version */
@@ -67,6 +69,16 @@ struct vmm_nic_request {
 
 void vmm_nic_request_encode(const struct vmm_nic_request *q, struct wr *w);
 int vmm_nic_request_decode(struct rd *r, struct vmm_nic_request *out);
+
+/* The guest's unicast address, and whether it wants multicast frames (any: it filters them itself). */
+struct vmm_nic_filter {
+	char id[VMM_ID_MAX];
+	struct nd_mac mac;
+	bool multicast;
+};
+
+void vmm_nic_filter_encode(const struct vmm_nic_filter *f, struct wr *w);
+int vmm_nic_filter_decode(struct rd *r, struct vmm_nic_filter *out);
 
 enum vmm_event_kind {
 	VMM_EVENT_STATE = 1,		/* detail is the new enum vmm_state */

@@ -31,6 +31,8 @@ struct virtio_net {
 	bool link_up, announce;
 	bool started;
 	unsigned offloads;		/* TUN_F_* that the TAP takes */
+	void (*filter_changed)(void *arg);
+	void *arg;
 	struct net_ctrl ctrl;
 	struct net_pair pairs[NET_PAIRS_MAX];
 	int tap_fds[NET_PAIRS_MAX];
@@ -152,6 +154,13 @@ static void limit_to_vhost(struct virtio_net *n)
 static void apply_filter(struct virtio_net *n)
 {
 	n->port->set_filter(n->tap_fds[0], &n->ctrl.filter);
+	if (n->filter_changed)
+		n->filter_changed(n->arg);
+}
+
+const struct net_filter *virtio_net_filter(const struct virtio_net *n)
+{
+	return &n->ctrl.filter;
 }
 
 static void apply_offloads(struct virtio_net *n)
@@ -243,6 +252,8 @@ static bool net_reset(void *self)
 	 * driver does not understand */
 	apply_offloads(n);
 	n->port->set_filter(n->tap_fds[0], NULL);
+	if (n->filter_changed)
+		n->filter_changed(n->arg);
 	apply_pairs(n);
 	return true;
 }
@@ -488,6 +499,8 @@ int virtio_net_new(const struct virtio_net_spec *spec, const struct net_port_ops
 		memcpy(n->mac, spec->mac, sizeof(n->mac));
 		n->mtu_bytes = n->next_mtu_bytes = spec->mtu_bytes;
 		n->link_up = spec->link_up;
+		n->filter_changed = spec->filter_changed;
+		n->arg = spec->arg;
 		r = net_init(n, spec, vhost_fds, err);
 	}
 	fds_close(spec, vhost_fds);

@@ -37,7 +37,12 @@ struct virtio_net_spec {
 	int vhost_fds[NET_PAIRS_MAX];	/* taken; -1 (any of them): in user space */
 	bool link_up;
 	unsigned offloads;		/* enum vmm_offload: what may be left to the other side */
+	/* The guest wants to see other frames than before (virtio_net_filter()). NULL: nobody asks. */
+	void (*filter_changed)(void *arg);
+	void *arg;
 };
+
+struct net_filter;
 
 /* Takes the descriptors of spec, also when it fails. port: &net_port_tap. Where vhost does not work
  * it says so in the log and works in user space. */
@@ -51,6 +56,7 @@ ND_DEFINE_AUTO(struct virtio_net *, virtio_net_free)
 struct virtio_device *virtio_net_device(struct virtio_net *n);
 
 /* From outside. */
+const struct net_filter *virtio_net_filter(const struct virtio_net *n);
 void virtio_net_set_link(struct virtio_net *n, bool up);
 /* Asks the guest to make itself known to the switches (gratuitous ARP); does nothing when its driver
  * cannot. */

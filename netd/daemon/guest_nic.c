@@ -37,9 +37,6 @@ int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
 		return refuse(err, "vlan", nic->vlan.line, nic);
 	if (nic->virtualport.type && !guest_nic_is_ovs(nic))
 		return refuse(err, "virtualport", nic->virtualport.line, nic);
-	if (nic->trust_guest_rx_filters == TRI_YES)
-		return xml_fail_at(err, "interface", nic->line, ND_ERR_CONFIG_UNSUPPORTED,
-				   "trustGuestRxFilters='yes' is not supported yet");
 	return 0;
 }
 

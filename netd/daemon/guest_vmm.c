@@ -12,6 +12,7 @@
 #include "netd/base/array.h"
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
+#include "netd/daemon/guest_filter.h"
 #include "netd/daemon/netd.h"
 
 /* How long an answer may take: setting up much memory is the slowest. */
@@ -216,6 +217,16 @@ static void on_event(struct guest_vmm *v, struct channel_message *m)
 	v->hooks->event(v->guest, &e);
 }
 
+static void on_filter(struct guest_vmm *v, struct channel_message *m)
+{
+	struct vmm_nic_filter f;
+
+	if (vmm_nic_filter_decode(&m->body, &f) == 0)
+		guest_filter_changed(v->guest, &f);
+	else
+		nd_log(LOG_DEBUG, v->guest->name, "its process asks for frames in a way that makes no sense");
+}
+
 static void on_hello(struct guest_vmm *v, struct channel_message *m)
 {
 	struct vmm_hello hello = { 0 };
@@ -245,6 +256,9 @@ static void on_message(void *arg, struct child *p, struct channel_message *m)
 		break;
 	case VMM_EVENT:
 		on_event(v, m);
+		break;
+	case VMM_NIC_FILTER:
+		on_filter(v, m);
 		break;
 	default:
 		nd_log(LOG_DEBUG, v->guest->name, "message %u of its process is not known", m->type);

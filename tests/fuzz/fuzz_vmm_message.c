@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vmm_nic_request q;
 	struct vmm_hello hello;
 	struct vmm_event event;
+	struct vmm_nic_filter filter;
 	struct wr w;
 	size_t n;
 
@@ -83,6 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (r = body, w = wr_init(bytes, sizeof(bytes)), vmm_event_decode(&r, &event) == 0) {
 		vmm_event_encode(&event, &w);
+		same(&w, body);
+	}
+	if (r = body, w = wr_init(bytes, sizeof(bytes)), vmm_nic_filter_decode(&r, &filter) == 0) {
+		vmm_nic_filter_encode(&filter, &w);
 		same(&w, body);
 	}
 	if (r = body, w = wr_init(bytes, sizeof(bytes)), vmm_nic_request_decode(&r, &q) == 0) {

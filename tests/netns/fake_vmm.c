@@ -9,7 +9,8 @@
  *	crash				the guest crashes a moment after it has started
  *
  * On the console it says "booted N" at each start, and echoes what is typed in upper case; "off" and a
- * return powers it off, "crash" crashes it, "reset" resets it. Its NICs are listed by "nics".
+ * return powers it off, "crash" crashes it, "reset" resets it. Its NICs are listed by "nics"; "filter ID
+ * MAC 0|1" wants to receive other frames, and says "filter seen" when netd has followed.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -189,6 +190,8 @@ static void nic_request(struct channel_message *m)
 	send_message(VMM_DONE, m->serial, NULL);
 	if (m->type == VMM_NIC_LINK)
 		nic->link_up = q.value;
+	if (m->type == VMM_NIC_FILTER_SEEN)
+		print("filter seen\r\n");
 	if (m->type != VMM_NIC_REMOVE || told("keep-nics"))
 		return;
 	vmm_nic_fini(nic);
@@ -243,11 +246,27 @@ static void handle(struct channel_message *m, struct vmm_fds *fds)
 	case VMM_NIC_LINK:
 	case VMM_NIC_MTU:
 	case VMM_NIC_ANNOUNCE:
+	case VMM_NIC_FILTER_SEEN:
 		nic_request(m);
 		break;
 	case CHANNEL_QUIT:
 		die("told to");
 	}
+}
+
+static void tell_filter(const char *what)
+{
+	struct vmm_nic_filter f = { 0 };
+	char mac[32];
+	uint8_t room[256];
+	struct wr w = wr_init(room, sizeof(room));
+	int multicast;
+
+	if (sscanf(what, "%31s %31s %d", f.id, mac, &multicast) != 3 || !nd_mac_parse(mac, &f.mac))
+		return;
+	f.multicast = multicast;
+	vmm_nic_filter_encode(&f, &w);
+	send_message(VMM_NIC_FILTER, 0, &w);
 }
 
 static void typed(void)
@@ -260,6 +279,8 @@ static void typed(void)
 		crash();
 	else if (strcmp(line, "reset") == 0)
 		reset();
+	else if (strncmp(line, "filter ", 7) == 0)
+		tell_filter(line + 7);
 	else if (strcmp(line, "nics") == 0)
 		for (size_t i = 0; i < config.n_nics; i++) {
 			char text[VMM_ID_MAX + 32];

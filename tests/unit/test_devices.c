@@ -16,7 +16,7 @@ static struct guest g;
 static struct devices *devices;
 static struct devices_env env;
 static unsigned plugged, wanted_out;
-static char removed[VMM_ID_MAX];
+static char removed[VMM_ID_MAX], filtered[VMM_ID_MAX];
 static bool have_taps;
 
 static void on_plugged(void *arg, unsigned slot)
@@ -34,15 +34,20 @@ static void on_removed(void *arg, const char *id)
 	snprintf(removed, sizeof(removed), "%s", id);
 }
 
+static void on_filter(void *arg, const char *id)
+{
+	snprintf(filtered, sizeof(filtered), "%s", id);
+}
+
 static void setup(void)
 {
 	guest_init(&g);
 	env = (struct devices_env){ .name = "guest", .loop = g.loop, .memory = g.memory, .pci = g.bus,
 				    .plugged = on_plugged, .unplug_wanted = on_unplug_wanted,
-				    .nic_removed = on_removed };
+				    .nic_removed = on_removed, .filter_changed = on_filter };
 	devices = NULL;
 	plugged = wanted_out = 0;
-	removed[0] = '\0';
+	removed[0] = filtered[0] = '\0';
 }
 
 static void teardown(void)
@@ -188,6 +193,35 @@ START_TEST(nic_comes_and_goes)
 }
 END_TEST
 
+/* A guest may change its mind all the time: netd hears of it once, and again when it has followed. */
+START_TEST(what_a_guest_wants_to_see_is_told_once_until_it_was_seen)
+{
+	struct vmm_nic nic;
+	struct vmm_nic_filter f;
+	struct nd_error err = { 0 };
+
+	devices_none();
+	nic_make(&nic, "tape", 0);
+	ck_assert_msg(devices_nic_add(devices, &nic, &err) == 0, "%s", err.text);
+	vmm_nic_fini(&nic);
+	devices_filters_again(devices);
+	ck_assert_str_eq(filtered, "tape");
+	ck_assert(devices_nic_filter(devices, "tape", &f));
+	ck_assert_str_eq(f.id, "tape");
+	ck_assert_uint_eq(f.mac.bytes[5], 3);
+	ck_assert(f.multicast);		/* without a driver that says otherwise */
+	ck_assert(!devices_nic_filter(devices, "tape", &f));
+	filtered[0] = '\0';
+	ck_assert_int_eq(devices_nic_filter_seen(devices, "tape", &err), 0);
+	ck_assert_str_eq(filtered, "");	/* nothing new since */
+	ck_assert(!devices_nic_filter(devices, "tape", &f));
+	devices_filters_again(devices);
+	ck_assert(devices_nic_filter(devices, "tape", &f));
+	ck_assert(!devices_nic_filter(devices, "tapf", &f));
+	ck_assert_int_lt(devices_nic_filter_seen(devices, "tapf", &err), 0);
+}
+END_TEST
+
 START_TEST(second_nic_of_a_name_is_refused)
 {
 	struct vmm_nic n;
@@ -246,6 +280,7 @@ int main(void)
 	tcase_add_test(t, nic_that_is_none_is_named);
 	if (have_taps) {
 		tcase_add_test(t, nic_comes_and_goes);
+		tcase_add_test(t, what_a_guest_wants_to_see_is_told_once_until_it_was_seen);
 		tcase_add_test(t, second_nic_of_a_name_is_refused);
 		tcase_add_test(t, nic_without_vhost_says_so_and_counts);
 	} else {

@@ -491,6 +491,7 @@ START_TEST(messages_arrive_as_they_were_sent)
 				   .n_nics = 2 }, hello_back;
 	struct vmm_event event = { VMM_EVENT_CRASHED, VMM_PRESERVE, "why" }, event_back;
 	struct vmm_nic_request q = { "net0", 1500 }, q_back;
+	struct vmm_nic_filter filter = { "net0", { { 0x52, 0x54, 0, 1, 2, 3 } }, true }, filter_back;
 	struct vmm_counter counters[2] = { { "ram.bytes", 1 }, { "cpu.0.ns", 2 } }, *back;
 	struct wr w;
 	struct rd r;
@@ -503,6 +504,10 @@ START_TEST(messages_arrive_as_they_were_sent)
 	ck_assert_mem_eq(&event, &event_back, sizeof(event));
 	ck_assert_int_eq(vmm_nic_request_decode(SENT(vmm_nic_request_encode(&q, &w)), &q_back), 0);
 	ck_assert_mem_eq(&q, &q_back, sizeof(q));
+	ck_assert_int_eq(vmm_nic_filter_decode(SENT(vmm_nic_filter_encode(&filter, &w)), &filter_back), 0);
+	ck_assert_mem_eq(&filter, &filter_back, sizeof(filter));
+	filter.mac.bytes[0] = 1;	/* a group's address is no guest's */
+	ck_assert_int_lt(vmm_nic_filter_decode(SENT(vmm_nic_filter_encode(&filter, &w)), &filter_back), 0);
 	ck_assert_int_eq(vmm_counters_decode(SENT(vmm_counters_encode(counters, 2, &w)), &back, &n), 0);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_str_eq(back[1].name, "cpu.0.ns");
