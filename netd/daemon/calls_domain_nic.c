@@ -223,7 +223,7 @@ static int get_interface_parameters(struct rpc_call *call, void *args, void *ret
 		return -ENOENT;
 	nic = dom_nic_named(live ? g->live : g->def, a->device);
 	if (!nic)
-		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid path, '%.100s' is not a known "
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid argument: '%.100s' is not a known "
 				    "interface", a->device);
 	out->nparams = BANDWIDTH_PARAMS;
 	if (!a->nparams)	/* only asks how many there are */

@@ -153,7 +153,7 @@ static int retune(const struct tune *t, struct dom_def *def, struct nd_error *er
 	if (live)
 		nic = dom_nic_named(def, nd_mac_format(&live->mac, mac));
 	if (!nic)
-		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid path, '%.100s' is not a known "
+		return nd_error_set(err, ND_ERR_INVALID_ARG, "invalid argument: '%.100s' is not a known "
 				    "interface", t->device);
 	if (t->params.in)
 		nic->bandwidth.in = t->params.to.in;
