@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/bridge.h"
 
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <net/if.h>
@@ -206,6 +207,47 @@ struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, 
 			  nd_mac_format(mac, text), ifname);
 	nl_put(rq, NDA_LLADDR, mac->bytes, sizeof(mac->bytes));
 	return rq;
+}
+
+static struct nl_req *request_vlans(struct nl_batch *b, uint16_t type, int ifindex, const char *what,
+				    const char *ifname, struct nlattr **nest)
+{
+	struct ifinfomsg ifi = { .ifi_family = PF_BRIDGE, .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(b, type, 0, &ifi, sizeof(ifi), "%s '%s'", what, ifname);
+
+	*nest = nl_nest(rq, IFLA_AF_SPEC);
+	return rq;
+}
+
+static void put_vlan(struct nl_req *rq, uint16_t id, unsigned flags)
+{
+	struct bridge_vlan_info info = { .flags = (uint16_t)flags, .vid = id };
+
+	nl_put(rq, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+}
+
+void port_request_no_vlans(struct nl_batch *b, int ifindex, const char *ifname)
+{
+	struct nlattr *nest;
+	struct nl_req *rq = request_vlans(b, RTM_DELLINK, ifindex, "clear the VLANs of", ifname, &nest);
+
+	put_vlan(rq, PORT_VLAN_FIRST, BRIDGE_VLAN_INFO_RANGE_BEGIN);
+	put_vlan(rq, PORT_VLAN_LAST, BRIDGE_VLAN_INFO_RANGE_END);
+	nl_nest_end(rq, nest);
+}
+
+void port_request_vlans(struct nl_batch *b, int ifindex, const char *ifname,
+			const struct port_vlan *vlans, size_t n)
+{
+	/* One at a time: a message has room for a few dozen. */
+	for (size_t i = 0; i < n; i++) {
+		struct nlattr *nest;
+		struct nl_req *rq = request_vlans(b, RTM_SETLINK, ifindex, "set a VLAN of", ifname, &nest);
+
+		put_vlan(rq, vlans[i].id, (vlans[i].native ? BRIDGE_VLAN_INFO_PVID : 0) |
+			 (vlans[i].untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0));
+		nl_nest_end(rq, nest);
+	}
 }
 
 struct fdb_answer {

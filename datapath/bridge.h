@@ -30,5 +30,19 @@ void port_request_detach(struct nl_batch *b, int ifindex, uint32_t mtu_bytes,
 /* The static forwarding entry for a guest's MAC; type RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH. */
 struct nl_req *port_request_fdb(struct nl_batch *b, uint16_t type, int ifindex, const char *ifname,
 				const struct nd_mac *mac);
+enum { PORT_VLAN_FIRST = 1, PORT_VLAN_LAST = 4094 };	/* IEEE 802.1Q 9.6 */
+
+/* A VLAN that a port lets through. */
+struct port_vlan {
+	uint16_t id;
+	bool native;		/* frames without a tag are of it */
+	bool untagged;		/* its frames leave without a tag */
+};
+
+/* No VLAN at all passes the port, not even the one that the bridge gives to every new port. */
+void port_request_no_vlans(struct nl_batch *b, int ifindex, const char *ifname);
+void port_request_vlans(struct nl_batch *b, int ifindex, const char *ifname,
+			const struct port_vlan *vlans, size_t n);
+
 /* Whether the port has such an entry. */
 bool port_has_fdb(struct nl *nl, const struct link_info *link, const struct nd_mac *mac);

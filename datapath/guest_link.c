@@ -27,12 +27,39 @@ static int set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, str
 	return nl_call(dp->nl, &b, err);
 }
 
+static int run_all(struct datapath *dp, struct nl_batch *b, struct nd_error *err)
+{
+	int r = nl_batch_run(dp->nl, b, 0);
+
+	for (size_t i = 0; i < b->n && r < 0; i++)
+		if (b->reqs[i].result < 0)
+			return nl_req_error(&b->reqs[i], err);
+	return r < 0 ? nd_error_nomem(err) : 0;
+}
+
+/* The port is down still: it must not see a frame of another VLAN. */
+static int set_vlans(struct datapath *dp, const struct guest_link *want, int ifindex, const char *name,
+		     struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch clear = { 0 };
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	int r;
+
+	port_request_no_vlans(&clear, ifindex, name);
+	r = run_all(dp, &clear, err);
+	if (r < 0)
+		return r;
+	port_request_vlans(&b, ifindex, name, want->vlans, want->n_vlans);
+	r = run_all(dp, &b, err);
+	return r < 0 ? r : set_up(dp, name, 0, err);
+}
+
 static int put_on_bridge(struct datapath *dp, const struct guest_link *want, const char *name,
 			 struct nd_error *err)
 {
 	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
 	struct plan_port port = { .isolated = want->isolated, .learning = true, .unicast_flood = true,
-				  .up = true };
+				  .up = want->n_vlans == 0 };
 	struct link_info bridge, tap;
 	int r = link_get(dp->nl, want->bridge, &bridge, err);
 
@@ -45,15 +72,15 @@ static int put_on_bridge(struct datapath *dp, const struct guest_link *want, con
 		return r;
 	if (!nd_streq(bridge.fact.kind, "bridge"))
 		return nd_error_set(err, ND_ERR_OPERATION_FAILED, "'%s' is not a bridge", want->bridge);
+	if (want->n_vlans && !bridge.vlan_filtering)
+		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED, "<vlan>: bridge '%s' does not look at "
+				    "VLANs (vlan_filtering is off)", want->bridge);
 	strcpy(port.ifname, name);
 	strcpy(port.bridge, bridge.fact.name);
 	port_request_attach(&b, tap.fact.ifindex, bridge.fact.ifindex,
 			    want->mtu_bytes ? want->mtu_bytes : bridge.fact.mtu_bytes, &port);
-	r = nl_batch_run(dp->nl, &b, 0);
-	for (size_t i = 0; i < b.n && r < 0; i++)
-		if (b.reqs[i].result < 0)
-			return nl_req_error(&b.reqs[i], err);
-	return r < 0 ? nd_error_nomem(err) : 0;
+	r = run_all(dp, &b, err);
+	return r < 0 || !want->n_vlans ? r : set_vlans(dp, want, tap.fact.ifindex, name, err);
 }
 
 static int put_on_ovs(struct datapath *dp, const struct guest_link *want, const char *name,

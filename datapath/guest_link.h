@@ -4,6 +4,7 @@
  * Their alias is "netd-guest:UUID", by which netd knows them again; a plan does not have them.
  */
 #pragma once
+#include "datapath/bridge.h"
 #include "datapath/datapath.h"
 #include "datapath/ovsdb.h"
 
@@ -16,6 +17,9 @@ struct guest_link {
 	/* On which bridge ("": none), and whether as an isolated port; or on which device. */
 	const char *bridge;
 	bool isolated;
+	/* Of the bridge's VLANs only these; none named: as the bridge gives them to new ports. */
+	const struct port_vlan *vlans;
+	size_t n_vlans;
 	const char *lower, *mode;	/* macvtap: vepa, bridge, private, passthrough */
 	const struct ovs_port *ovs;	/* the bridge is Open vSwitch's; NULL: the kernel's. Its ifname is not read */
 };

@@ -394,6 +394,15 @@ void guest_nics_compare(struct guest *g, const struct vmm_hello *hello)
 
 /* ---- update ---- */
 
+static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
+{
+	bool differs = a->n_tags != b->n_tags || a->trunk != b->trunk;
+
+	for (size_t i = 0; i < a->n_tags && !differs; i++)
+		differs = a->tags[i].id != b->tags[i].id || a->tags[i].native != b->tags[i].native;
+	return differs;
+}
+
 /* Of what the client's document says, the rest must be as it is. */
 static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd_error *err)
 {
@@ -406,7 +415,7 @@ static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd
 		{ "driver", asked->driver != is->driver || asked->queues != is->queues },
 		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
 		{ "isolation", asked->isolated != is->isolated },
-		{ "vlan", asked->vlan.n_tags != is->vlan.n_tags },
+		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },
 		{ "virtualport", asked->virtualport.type != is->virtualport.type },
 	};
 

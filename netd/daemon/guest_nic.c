@@ -33,8 +33,13 @@ int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
 {
 	if (nic->type == DOM_NIC_NETWORK)
 		return 0;	/* as the network's ports */
-	if (nic->vlan.n_tags && !guest_nic_is_ovs(nic))
+	if (nic->vlan.n_tags && nic->type != DOM_NIC_BRIDGE)
 		return refuse(err, "vlan", nic->vlan.line, nic);
+	for (size_t i = 0; i < nic->vlan.n_tags && !guest_nic_is_ovs(nic); i++)
+		if (nic->vlan.tags[i].id < PORT_VLAN_FIRST || nic->vlan.tags[i].id > PORT_VLAN_LAST)
+			return xml_fail_at(err, "vlan", nic->vlan.line, ND_ERR_CONFIG_UNSUPPORTED,
+					   "on a bridge a tag is %d to %d, not %u", PORT_VLAN_FIRST, PORT_VLAN_LAST,
+					   (unsigned)nic->vlan.tags[i].id);
 	if (nic->virtualport.type && !guest_nic_is_ovs(nic))
 		return refuse(err, "virtualport", nic->virtualport.line, nic);
 	return 0;
@@ -74,6 +79,23 @@ int guest_nic_shape(struct netd *d, const struct dom_nic *nic, const struct band
 	return datapath_guest_shape(d->datapath, nic->target, p, err);
 }
 
+/* One tag is the port's own; of a trunk all keep theirs, but perhaps for the native one. */
+static int vlans_of(const struct vlan_def *vlan, struct port_vlan **out, struct nd_error *err)
+{
+	*out = calloc(vlan->n_tags + 1, sizeof(**out));
+	if (!*out)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < vlan->n_tags; i++) {
+		const struct vlan_tag *tag = &vlan->tags[i];
+
+		(*out)[i] = (struct port_vlan){
+			.id = (uint16_t)tag->id, .native = !vlan->trunk || tag->native,
+			.untagged = !vlan->trunk || tag->native == VLAN_NATIVE_UNTAGGED,
+		};
+	}
+	return 0;
+}
+
 static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
 		       struct vmm_nic *out, struct nd_error *err)
 {
@@ -86,11 +108,15 @@ static int make_device(struct netd *d, const struct guest *g, struct dom_nic *ni
 		.isolated = nic->isolated == TRI_YES,
 		.lower = nic->dev, .mode = dom_direct_mode_name(nic->mode),
 	};
+	ND_AUTO(free) struct port_vlan *vlans = NULL;
 	struct ovs_port ovs = { 0 };
-	int r = 0;
+	int r = vlans_of(&nic->vlan, &vlans, err);
 
 	guest_nic_alias(g, alias);
-	if (guest_nic_is_ovs(nic)) {
+	if (r == 0 && !guest_nic_is_ovs(nic)) {
+		want.vlans = vlans;
+		want.n_vlans = nic->vlan.n_tags;
+	} else if (r == 0) {
 		r = guest_ovs_port(g, nic, &ovs, err);
 		want.ovs = &ovs;
 	}
