@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests' interfaces on Open vSwitch's bridges: its own daemons run here, with their datapath in user space."""
+"""Guests' interfaces on Open vSwitch's bridges: its own daemons run here, with their datapath in user space.
+
+With NETD_OVS_DATAPATH=system it is the kernel's, which the lab has."""
 import json
 import os
 
@@ -8,6 +10,7 @@ import netdtest
 from guesttest import MAC, Guests
 from netdtest import sh, spawn, wait_for
 
+DATAPATH = os.environ.get("NETD_OVS_DATAPATH", "netdev")
 OTHER = "52:54:00:00:00:02"
 IFACE = "0b6f9d1c-2a37-4f0e-9a54-8d6b1f0c7e21"
 NIC = """<interface type='bridge'><mac address='%s'/><source bridge='%s'/>%s
@@ -25,8 +28,9 @@ class OpenVSwitch(Guests):
         self.run_daemon("ovsdb-server", self.dir + "/conf.db", "--remote=punix:" + self.database)
         wait_for("ovsdb-server", lambda: os.path.exists(self.database))
         self.vsctl("--no-wait", "init")
-        self.switch = self.run_daemon("ovs-vswitchd", "unix:" + self.database, "--disable-system")
-        self.vsctl("add-br", "ovs0", "--", "set", "bridge", "ovs0", "datapath_type=netdev")
+        self.switch = self.run_daemon("ovs-vswitchd", "unix:" + self.database,
+                                      *([] if DATAPATH == "system" else ["--disable-system"]))
+        self.vsctl("add-br", "ovs0", "--", "set", "bridge", "ovs0", "datapath_type=" + DATAPATH)
 
     def run_daemon(self, name, *args):
         log = open(self.dir + "/" + name + ".log", "wb")
