@@ -207,9 +207,9 @@ static void apply_pairs(struct virtio_net *n)
 		bool used = i < n->ctrl.n_pairs;
 		bool on = used && n->started && n->link_up;
 
-		pair_attach(n, i, used);
-		if (by_vhost(n))
+		if (by_vhost(n))	/* first: its thread has the TAP's queue in hand */
 			vhost_net_stop(n->vhosts[i].vhost);
+		pair_attach(n, i, used);
 		net_pair_set_state(&n->pairs[i], on ? NET_PAIR_ON :
 				   used ? NET_PAIR_DISCARD : NET_PAIR_OFF);
 		if (by_vhost(n) && on)

@@ -14,6 +14,7 @@
 #include "tests/unit/virtio_guest.h"
 #include "tests/unit/virtio_tap.h"
 #include "vmm/net_port.h"
+#include "vmm/virtio.h"
 #include "vmm/virtio_net.h"
 #include "vmm/virtio_pci.h"
 
@@ -30,7 +31,37 @@ static struct guest g;
 static struct virtio_net *net;
 static struct virtio_pci *pci;
 
-static void plug(unsigned n_pairs)
+/* Whether a vhost thread is still there that takes a frame of the second pair's transmit queue. */
+static bool second_pair_moves(void)
+{
+	struct virtio_queue *q = &virtio_net_device(net)->queues[3];
+	struct drv_buffer b = { TX_FRAME, 0, false };
+	uint16_t used = g.queues[3].used->idx;
+
+	b.len = (uint32_t)arp_request(drv_at(g.memory, TX_FRAME, 100), own);
+	drv_add(&g.queues[3], &b, 1);
+	virtio_signal(q->kick_fd);
+	for (unsigned ms = 0; ms < 300; ms++) {
+		if (g.queues[3].used->idx != used)
+			return true;
+		(void)poll(NULL, 0, 1);
+	}
+	return false;
+}
+
+static unsigned n_detached;		/* queues that the driver no longer wanted */
+static bool moved_when_detached;
+
+static int set_queue_watched(int fd, bool attached)
+{
+	if (!attached && net && virtqueue_running(&virtio_net_device(net)->queues[3].vq)) {
+		n_detached++;
+		moved_when_detached |= second_pair_moves();
+	}
+	return net_port_tap.set_queue(fd, attached);
+}
+
+static void plug_by(unsigned n_pairs, const struct net_port_ops *port)
 {
 	struct virtio_net_spec spec = { .name = "guest", .mac = { 0x52, 0x54, 0, 1, 2, 3 },
 					.queue_size = 256, .n_pairs = n_pairs, .link_up = true,
@@ -43,12 +74,17 @@ static void plug(unsigned n_pairs)
 		ck_assert_int_ge(spec.vhost_fds[i], 0);
 	}
 	tap_up("vhost0");
-	ck_assert_msg(virtio_net_new(&spec, &net_port_tap, g.memory, g.loop, &net, &err) == 0, "%s",
+	ck_assert_msg(virtio_net_new(&spec, port, g.memory, g.loop, &net, &err) == 0, "%s",
 		      err.text);
 	ck_assert(virtio_net_uses_vhost(net));
 	ck_assert_msg(virtio_pci_new(g.bus, SLOT, virtio_net_device(net), &pci, &err) == 0, "%s",
 		      err.text);
 	guest_find(&g, SLOT);
+}
+
+static void plug(unsigned n_pairs)
+{
+	plug_by(n_pairs, &net_port_tap);
 }
 
 static void setup(void)
@@ -61,6 +97,7 @@ static void teardown(void)
 {
 	virtio_pci_free(pci);
 	virtio_net_free(net);
+	net = NULL;
 	guest_fini(&g);
 }
 
@@ -187,10 +224,24 @@ START_TEST(interrupt_follows_its_vector)
 }
 END_TEST
 
-START_TEST(several_pairs_have_a_kernel_each)
+/* By the control queue of a device with two pairs. */
+static void use_pairs(uint8_t n)
 {
 	struct drv_buffer b[] = { { GUEST_DATA + 0x500000, 4, false },
 				  { GUEST_DATA + 0x500010, 1, true } };
+	uint16_t head;
+	uint32_t len;
+
+	memcpy(drv_at(g.memory, b[0].gpa, 4), (uint8_t[]){ VIRTIO_NET_CTRL_MQ, 0, n, 0 }, 4);
+	drv_add(&g.queues[4], b, 2);
+	guest_kick(&g, 4);
+	ck_assert(guest_wait(&g, 4, &head, &len));
+	ck_assert_uint_eq(*(uint8_t *)drv_at(g.memory, b[1].gpa, 1), VIRTIO_NET_OK);
+}
+
+START_TEST(several_pairs_have_a_kernel_each)
+{
+	struct drv_buffer b = { TX_FRAME, 0, false };
 	uint16_t head;
 	uint32_t len;
 
@@ -199,15 +250,10 @@ START_TEST(several_pairs_have_a_kernel_each)
 	plug(2);
 	drive();
 	put_buffers(2, 200);
-	memcpy(drv_at(g.memory, b[0].gpa, 4), (uint8_t[]){ VIRTIO_NET_CTRL_MQ, 0, 2, 0 }, 4);
-	drv_add(&g.queues[4], b, 2);
-	guest_kick(&g, 4);
-	ck_assert(guest_wait(&g, 4, &head, &len));
-	ck_assert_uint_eq(*(uint8_t *)drv_at(g.memory, b[1].gpa, 1), VIRTIO_NET_OK);
+	use_pairs(2);
 	/* by the second pair's queue out; in by whichever the kernel chose */
-	b[0] = (struct drv_buffer){ TX_FRAME, 0, false };
-	b[0].len = (uint32_t)arp_request(drv_at(g.memory, TX_FRAME, 100), own);
-	drv_add(&g.queues[3], b, 1);
+	b.len = (uint32_t)arp_request(drv_at(g.memory, TX_FRAME, 100), own);
+	drv_add(&g.queues[3], &b, 1);
 	guest_kick(&g, 3);
 	ck_assert(guest_wait(&g, 3, &head, &len));
 	for (unsigned ms = 0; ms < 5000; ms++) {
@@ -219,6 +265,25 @@ START_TEST(several_pairs_have_a_kernel_each)
 		(void)poll(NULL, 0, 1);
 	}
 	ck_abort_msg("no answer in either queue");
+}
+END_TEST
+
+START_TEST(kernel_lets_go_of_a_queue_before_the_tap_does)
+{
+	struct net_port_ops port = net_port_tap;
+
+	port.set_queue = set_queue_watched;
+	teardown();
+	guest_init(&g);
+	plug_by(2, &port);
+	drive();
+	use_pairs(2);
+	ck_assert(second_pair_moves());
+	use_pairs(1);
+	ck_assert_uint_eq(n_detached, 1);
+	ck_assert(!moved_when_detached);
+	use_pairs(2);
+	ck_assert(second_pair_moves());
 }
 END_TEST
 
@@ -243,6 +308,7 @@ int main(void)
 	tcase_add_test(t, broken_ring_needs_a_reset);
 	tcase_add_test(t, interrupt_follows_its_vector);
 	tcase_add_test(t, several_pairs_have_a_kernel_each);
+	tcase_add_test(t, kernel_lets_go_of_a_queue_before_the_tap_does);
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
