@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sysctl.c -- turning forwarding on, for as few interfaces as the kernel allows
+/* sysctl.c -- what a bridge's stack may do, and turning forwarding on, for as few interfaces as the kernel allows
  *
  * IPv4 forwards what comes in on an interface whose own switch is on. With a forward device, that
  * device and the bridge suffice; without one, guests may leave by any interface and answers may
@@ -73,6 +73,15 @@ static int neighbours(const struct net_def *def, bool has_ipv6, struct plan *p)
 	if (r == 0 && has_ipv6 && has_family(def, AF_INET6))
 		r = add(p, false, "8192", "net/ipv6/neigh/%s/unres_qlen_bytes", b);
 	return r;
+}
+
+/* Else a guest that pretends to be of another network has the host carry its bytes there: in what
+ * the host answers, and in the refusal of what it may not have. For IPv6 the kernel has no such switch. */
+static int sources_v4(const struct net_def *def, struct plan *p)
+{
+	if (!has_family(def, AF_INET) || def->forward.mode == FORWARD_OPEN)
+		return 0;
+	return add(p, false, "1", "net/ipv4/conf/%s/rp_filter", def->bridge.name);
 }
 
 /* The forward device need not exist yet; a plan compiled once it does has its sysctls. */
@@ -184,6 +193,8 @@ int compile_sysctls(const struct compile_input *in, struct plan *p)
 
 	if (r == 0)
 		r = neighbours(def, in->facts->has_ipv6, p);
+	if (r == 0)
+		r = sources_v4(def, p);
 	/* So that the rules decide, and a guest is refused at once instead of left waiting, as it is
 	 * where another network turned forwarding on for all. */
 	if (r == 0 && is_isolated(def) && has_family(def, AF_INET6) && in->facts->has_ipv6 &&
