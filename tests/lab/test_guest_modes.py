@@ -14,9 +14,9 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../netns"))
-import netdtest
-from netdtest import Terminal, built, sh, wait_for
+import labtest
+from labtest import netdtest, nic
+from netdtest import sh, wait_for
 
 # network -> its number in 192.168.N.0/24, <forward>
 NETWORKS = {
@@ -37,11 +37,6 @@ def network_xml(name):
         </network>""" % (name, forward, name, name, n, n, n, n)
 
 
-def nic(kind, source, driver, n):
-    return "<interface type='%s'><mac address='52:54:00:00:01:%02x'/><source %s/><model type='virtio'/>" \
-        "<driver name='%s'/></interface>" % (kind, n, source, driver)
-
-
 class Echo(threading.Thread):
     """Sends back what comes, until the client has sent all."""
 
@@ -58,11 +53,9 @@ class Echo(threading.Thread):
                     client.sendall(data)
 
 
-class Modes(netdtest.TestCase):
+class Modes(labtest.GuestCase):
     def setUp(self):
         super().setUp()
-        self.netd.env.update(NETD_VMM=built("vmm/netd-vmm"))
-        self.netd.start()
         for name in NETWORKS:
             self.netd.define(network_xml(name))
         sh("ip", "link", "add", "hostbr", "type", "bridge")
@@ -74,32 +67,6 @@ class Modes(netdtest.TestCase):
         sh("ip", "link", "set", "uplink", "up")
         self.far.run("ip", "addr", "add", "10.99.0.1/24", "dev", "eth0")
         self.far.run("ip", "link", "set", "eth0", "up")
-
-    def xml(self, name, nics, memory=128):
-        folder = built("lab/guest-run")
-        return """<domain type='kvm'><name>%s</name><memory unit='MiB'>%d</memory>
-            <os><type>hvm</type><kernel>%s/vmlinuz</kernel><initrd>%s/initrd</initrd><cmdline>console=ttyS0 quiet</cmdline></os>
-            <devices>%s<console type='pty'/></devices></domain>""" % (name, memory, folder, folder, "".join(nics))
-
-    def define(self, *args):
-        path = os.path.join(self.netd.root, "guest.xml")
-        with open(path, "w") as f:
-            f.write(self.xml(*args))
-        self.netd.ctl("define", path)
-
-    def terminal(self, *words):
-        return Terminal(built("netd/ctl/netdctl"), "-c", self.netd.uri(), *words)
-
-    def boot(self, name):
-        guest = self.terminal("start", name, "--console")
-        guest.expect("= ready", 120)
-        return guest
-
-    @staticmethod
-    def told(guest, command, pattern, seconds=60):
-        """What the guest says to a line of its shell."""
-        guest.type("sh " + command + "\n")
-        return guest.expect_match(pattern, seconds)
 
     def lease(self, guest, n, name, more=""):
         """The address that the guest gets for its eth{n}, and the line that says so."""
@@ -187,11 +154,6 @@ class Modes(netdtest.TestCase):
         wait_for("its name to go", lambda: not sh(*asked).stdout.strip())
         two.end()
         self.netd.ctl("undefine", "two")
-
-    def nothing_is_left(self):
-        links = sh("ip", "-br", "link").stdout
-        self.assertNotRegex(links, "vnet|macvtap")
-        self.assertEqual(sh("pgrep", "-x", "netd-vmm", check=False).stdout, "")
 
 
 netdtest.main()
