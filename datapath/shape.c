@@ -157,29 +157,25 @@ static struct tcmsg filter_msg(int ifindex, uint32_t parent, uint32_t pref)
 			       .tcm_info = TC_H_MAKE(pref << 16, htons(ETH_P_ALL)) };
 }
 
-struct u32_sel {
-	struct tc_u32_sel head;
-	struct tc_u32_key keys[2];
-};
-
 /* The destination address begins 14 bytes before the network header. */
-static struct u32_sel select_mac(const struct nd_mac *mac)
+static union shape_sel select_mac(const struct nd_mac *mac)
 {
-	struct u32_sel sel = {
-		.head = { .flags = TC_U32_TERMINAL, .nkeys = 2 },
-		.keys = { { .mask = htonl(0xffffffff), .off = -ETH_HLEN },
-			  { .mask = htonl(0xffff0000), .off = -ETH_HLEN + 4 } },
-	};
+	union shape_sel sel = { .bytes = { 0 } };
+	struct tc_u32_key *keys = sel.u32.keys;
 
-	memcpy(&sel.keys[0].val, mac->bytes, 4);
-	memcpy(&sel.keys[1].val, mac->bytes + 4, 2);
+	sel.u32.flags = TC_U32_TERMINAL;
+	sel.u32.nkeys = 2;
+	keys[0] = (struct tc_u32_key){ .mask = htonl(0xffffffff), .off = -ETH_HLEN };
+	keys[1] = (struct tc_u32_key){ .mask = htonl(0xffff0000), .off = -ETH_HLEN + 4 };
+	memcpy(&keys[0].val, mac->bytes, 4);
+	memcpy(&keys[1].val, mac->bytes + 4, 2);
 	return sel;
 }
 
 void floor_request_create(struct nl_batch *b, int ifindex, const struct plan_floor *want)
 {
 	struct tcmsg tcm = filter_msg(ifindex, ROOT_HANDLE, want->class_id);
-	struct u32_sel sel = select_mac(&want->mac);
+	union shape_sel sel = select_mac(&want->mac);
 	struct htb_class c = {
 		.id = want->class_id, .parent = SHAPE_ALL, .rate = want->rate, .peak = want->peak,
 		.burst_bytes = plan_default_burst(want->rate),
@@ -195,7 +191,7 @@ void floor_request_create(struct nl_batch *b, int ifindex, const struct plan_flo
 	nl_put_str(rq, TCA_KIND, "u32");
 	nest = nl_nest(rq, TCA_OPTIONS);
 	nl_put_u32(rq, TCA_U32_CLASSID, ROOT_HANDLE | want->class_id);
-	nl_put(rq, TCA_U32_SEL, &sel, sizeof(sel));
+	nl_put(rq, TCA_U32_SEL, sel.bytes, sizeof(sel.bytes));
 	nl_nest_end(rq, nest);
 }
 
@@ -234,7 +230,7 @@ void policer_request_create(struct nl_batch *b, int ifindex, const struct plan_p
 	struct tcmsg qdisc = { .tcm_ifindex = ifindex, .tcm_handle = INGRESS_HANDLE,
 			       .tcm_parent = TC_H_INGRESS };
 	struct tcmsg filter = filter_msg(ifindex, INGRESS_HANDLE, POLICER_PREF);
-	struct u32_sel everything = { .head = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	union shape_sel everything = { .u32 = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
 	struct nlattr *options, *actions, *first;
 	struct nl_req *rq;
 
@@ -245,7 +241,7 @@ void policer_request_create(struct nl_batch *b, int ifindex, const struct plan_p
 			  "police what '%s' receives", want->ifname);
 	nl_put_str(rq, TCA_KIND, "u32");
 	options = nl_nest(rq, TCA_OPTIONS);
-	nl_put(rq, TCA_U32_SEL, &everything, sizeof(everything.head) + sizeof(everything.keys[0]));
+	nl_put(rq, TCA_U32_SEL, everything.bytes, sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key));
 	actions = nl_nest(rq, TCA_U32_ACT);
 	first = nl_nest(rq, 1);
 	nl_put_str(rq, TCA_ACT_KIND, "police");

@@ -11,8 +11,16 @@
  * frame to the guest and not for IPv4 only.
  */
 #pragma once
+#include <linux/pkt_cls.h>
+
 #include "datapath/nl.h"
 #include "datapath/plan.h"
+
+/* What a u32 filter selects, with room for two keys behind it. */
+union shape_sel {
+	struct tc_u32_sel u32;
+	uint8_t bytes[sizeof(struct tc_u32_sel) + 2 * sizeof(struct tc_u32_key)];
+};
 
 enum { SHAPE_ALL = 1, SHAPE_POOL = 2, SHAPE_FIRST_FLOOR = 3 };
 

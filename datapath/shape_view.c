@@ -192,15 +192,17 @@ static void take_class(void *arg, const struct nlmsghdr *msg)
 /* The filter of a floor. False: it is somebody else's. */
 static bool decode_floor(const struct tcmsg *tcm, struct nlattr *const u32[], struct seen_filter *out)
 {
-	struct { struct tc_u32_sel head; struct tc_u32_key keys[2]; } sel;
+	const struct tc_u32_key *keys;
+	union shape_sel sel;
 
-	nl_get_bytes(u32[TCA_U32_SEL], &sel, sizeof(sel));
+	nl_get_bytes(u32[TCA_U32_SEL], sel.bytes, sizeof(sel.bytes));
+	keys = sel.u32.keys;
 	out->pref = TC_H_MAJ(tcm->tcm_info) >> 16;
-	if (sel.head.nkeys != 2 || sel.keys[0].off != -ETH_HLEN || sel.keys[1].off != -ETH_HLEN + 4 ||
+	if (sel.u32.nkeys != 2 || keys[0].off != -ETH_HLEN || keys[1].off != -ETH_HLEN + 4 ||
 	    TC_H_MIN(nl_get_u32(u32[TCA_U32_CLASSID])) != out->pref)
 		return false;
-	memcpy(out->mac.bytes, &sel.keys[0].val, 4);
-	memcpy(out->mac.bytes + 4, &sel.keys[1].val, 2);
+	memcpy(out->mac.bytes, &keys[0].val, 4);
+	memcpy(out->mac.bytes + 4, &keys[1].val, 2);
 	return true;
 }
 

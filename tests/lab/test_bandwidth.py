@@ -81,16 +81,21 @@ class Outbound(netdtest.TestCase):
         with open(path, "w") as f:
             f.write("""<domain type='kvm'><name>web</name><memory unit='MiB'>128</memory>
             <os><type>hvm</type><kernel>%s/vmlinuz</kernel><initrd>%s/initrd</initrd><cmdline>console=ttyS0 quiet</cmdline></os>
-            <devices><interface type='network'><source network='default'/>%s</interface><console type='pty'/></devices>
-            </domain>""" % (folder, folder, bandwidth))
+            <devices><interface type='network'><source network='default'/>%s</interface>
+            <interface type='direct'><source dev='uplink'/>%s</interface><console type='pty'/></devices>
+            </domain>""" % (folder, folder, bandwidth, "<bandwidth><inbound average='500'/><outbound average='600'/></bandwidth>"))
         self.netd.ctl("define", path)
 
     def test_what_a_guest_sends_is_limited_and_tuned_while_it_runs(self):
         self.netd.define(nat_xml())
+        sh("ip", "link", "add", "uplink", "type", "dummy")
         self.define("<bandwidth><outbound average='100' burst='64'/></bandwidth>")
         guest = Terminal(built("netd/ctl/netdctl"), "-c", self.netd.uri(), "start", "web", "--console")
         guest.expect("= ready", 150)
         self.assertEqual(self.policers("vnet0"), ["800Kbit"])
+        # a macvtap is seen from its guest: what that sends leaves through it
+        self.assertEqual(self.policers("macvtap0"), ["4Mbit"])
+        self.assertIn("rate 4800Kbit", sh("tc", "class", "show", "dev", "macvtap0").stdout)
         sink = Sink(socket.SOCK_STREAM)
         guest.type("sh ip addr add 192.168.122.30/24 dev eth0; ip link set eth0 up; "
                    "(dd if=/dev/zero bs=64k count=100000 | nc 192.168.122.1 %d) >/dev/null 2>&1 & echo sends\n" % PORT)
