@@ -81,8 +81,7 @@ class OpenVSwitch(Guests):
         self.assertEqual(self.ports(), ["vnet0"])
         self.assertEqual(self.row("Port", "vnet0")["tag"], 7)
         self.virsh("detach-device", "web", "FILE", "--live", xml=nic)
-        self.assertEqual(self.ports(), [])
-        self.assertEqual(self.taps(), [])
+        wait_for("it to go", lambda: (self.ports(), self.taps()) == ([], []))
 
     def test_what_fails_leaves_nothing(self):
         self.define(devices=NIC % (MAC, "ovs0", "", "") + NIC % (OTHER, "none0", "", ""))
