@@ -58,7 +58,7 @@ static bool metadata_changes_definition(const void *args)
 	return affects_config(((const lv_domain_set_metadata_args *)args)->flags);
 }
 
-static bool tuning_changes_definition(const void *args)
+static bool tune_changes_definition(const void *args)
 {
 	return affects_config(((const lv_domain_set_interface_parameters_args *)args)->flags);
 }
@@ -171,8 +171,7 @@ static const struct rule {
 	{ "virDomainAttachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainDetachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainUpdateDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
-	{ "virDomainSetInterfaceParameters", DOMAIN, "write", "save", BY_DOM,
-	  tuning_changes_definition },
+	{ "virDomainSetInterfaceParameters", DOMAIN, "write", "save", BY_DOM, tune_changes_definition },
 	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
 	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
 	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },
