@@ -134,15 +134,19 @@ static void take_qdisc(void *arg, const struct nlmsghdr *msg)
 int shape_view_new(struct nl *nl, struct shape_view **out, struct nd_error *err)
 {
 	ND_AUTO(shape_view_free) struct shape_view *v = calloc(1, sizeof(*v));
+	struct nd_error why = { 0 };
 	struct tcmsg all = { 0 };
 	int r;
 
 	if (!v)
 		return nd_error_nomem(err);
 	v->nl = nl;
-	r = nl_req_dump(nl, RTM_GETQDISC, &all, sizeof(all), 0, 0, take_qdisc, v, err);
-	if (r < 0)
+	r = nl_req_dump(nl, RTM_GETQDISC, &all, sizeof(all), 0, 0, take_qdisc, v, &why);
+	if (r < 0 && r != -EOPNOTSUPP) {	/* which a kernel without traffic control says */
+		if (err)
+			*err = why;
 		return r;
+	}
 	if (v->failed)
 		return nd_error_nomem(err);
 	*out = nd_take_ptr(&v);
