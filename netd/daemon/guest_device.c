@@ -123,9 +123,7 @@ static int attach_check(struct operation *op, struct nd_error *err)
 		r = attach_to(o->c.live, o, err);
 	if (r < 0 || !o->live)
 		return r;
-	r = guest_nic_supported(last_nic(o), err);
-	if (r == 0)
-		r = guest_name_devices(o->c.live, err);
+	r = guest_name_devices(o->c.live, err);
 	if (r == 0)
 		guest_nic_config(last_nic(o), 0, &o->nic);
 	return r;

@@ -21,30 +21,6 @@ void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE])
 	snprintf(out, GUEST_ALIAS_SIZE, "netd-guest:%s", nd_uuid_format(&g->uuid, uuid));
 }
 
-static int refuse(struct nd_error *err, const char *element, int line, const struct dom_nic *nic)
-{
-	static const char *const types[] = { "", "network", "bridge", "direct", "ethernet" };
-
-	return xml_fail_at(err, element, line, ND_ERR_CONFIG_UNSUPPORTED,
-			   "not supported yet for an interface of type '%s'", types[nic->type]);
-}
-
-int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err)
-{
-	if (nic->type == DOM_NIC_NETWORK)
-		return 0;	/* as the network's ports */
-	if (nic->vlan.n_tags && nic->type != DOM_NIC_BRIDGE)
-		return refuse(err, "vlan", nic->vlan.line, nic);
-	for (size_t i = 0; i < nic->vlan.n_tags && !guest_nic_is_ovs(nic); i++)
-		if (nic->vlan.tags[i].id < PORT_VLAN_FIRST || nic->vlan.tags[i].id > PORT_VLAN_LAST)
-			return xml_fail_at(err, "vlan", nic->vlan.line, ND_ERR_CONFIG_UNSUPPORTED,
-					   "on a bridge a tag is %d to %d, not %u", PORT_VLAN_FIRST, PORT_VLAN_LAST,
-					   (unsigned)nic->vlan.tags[i].id);
-	if (nic->virtualport.type && !guest_nic_is_ovs(nic))
-		return refuse(err, "virtualport", nic->virtualport.line, nic);
-	return 0;
-}
-
 void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_nic *out)
 {
 	vmm_nic_init(out);

@@ -10,9 +10,6 @@
 /* "netd-guest:UUID": on devices that belong to a guest and to no network. */
 void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE]);
 
-/* What the document asks for and nothing here can give; the interface is named. */
-int guest_nic_supported(const struct dom_nic *nic, struct nd_error *err);
-
 /* Worker: the device of a NIC that is on no network, with its bandwidth; fills nic->target and the
  * descriptors. */
 int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,

@@ -105,7 +105,7 @@ static int start_check(struct operation *op, struct nd_error *err)
 {
 	struct start *s = start_of(op);
 	struct guest *g = s->c.guest;
-	int r = 0;
+	int r;
 
 	if (g->live)
 		return nd_error_set(err, ND_ERR_OPERATION_INVALID, "domain is already running");
@@ -115,10 +115,7 @@ static int start_check(struct operation *op, struct nd_error *err)
 		s->c.live = dom_def_copy(g->def);
 	if (!s->c.live)
 		return nd_error_nomem(err);
-	for (size_t i = 0; i < s->c.live->n_nics && r == 0; i++)
-		r = guest_nic_supported(&s->c.live->nics[i], err);
-	if (r == 0)
-		r = guest_name_devices(s->c.live, err);
+	r = guest_name_devices(s->c.live, err);
 	if (r == 0)
 		r = take_uid(g, err);
 	if (r == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* domain_devices.c -- the devices of a <domain>: their tables, and what each may say */
+/* domain_devices.c -- the devices of a <domain> but its NICs: their tables, and what each may say */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,25 +8,19 @@
 
 #define IS(field_) XML_FIELD(struct dom_info, field_)
 
-/* Value 1 is the only one. */
-#define ONLY(id, value) static const char *const id[] = { NULL, value }
-ONLY(pci_names, "pci");
-ONLY(disk_devices, "disk");
-ONLY(raw_names, "raw");
-ONLY(virtio_names, "virtio");
-ONLY(pty_names, "pty");
-ONLY(isa_names, "isa-serial");
-ONLY(serial_names, "serial");
-ONLY(random_names, "random");
-ONLY(none_names, "none");
+DOM_ONLY(pci_names, "pci");
+DOM_ONLY(disk_devices, "disk");
+DOM_ONLY(raw_names, "raw");
+DOM_ONLY(virtio_names, "virtio");
+DOM_ONLY(pty_names, "pty");
+DOM_ONLY(isa_names, "isa-serial");
+DOM_ONLY(serial_names, "serial");
+DOM_ONLY(random_names, "random");
+DOM_ONLY(none_names, "none");
 
 static const char *const disk_types[] = { NULL, "file", "block" };
 static const char *const disk_drivers[] = { NULL, "qemu" };
 static const char *const discards[] = { NULL, "unmap", "ignore" };
-static const char *const nic_types[] = { NULL, "network", "bridge", "direct", "ethernet" };
-static const char *const nic_drivers[] = { NULL, "qemu", "vhost" };
-static const char *const direct_modes[] = { NULL, "vepa", "bridge", "private", "passthrough" };
-static const char *const link_states[] = { NULL, "up", "down" };
 
 /* ---- what all devices have ---- */
 
@@ -39,7 +33,7 @@ static bool boot_present(const struct xml_out *out, const void *self)
 	return ((const struct dom_info *)self)->boot_order != 0;
 }
 
-static const struct xml_elem boot_elem = {
+const struct xml_elem elem_dom_boot = {
 	.name = "boot", .size = sizeof(struct dom_info), XML_ATTRS(boot_attrs),
 	.present = boot_present,
 };
@@ -71,7 +65,7 @@ static const struct xml_attr alias_attrs[] = {
 	{ .name = "name", .kind = XML_STR, IS(alias), .required = true, .format = format_alias },
 };
 
-static const struct xml_elem alias_elem = {
+const struct xml_elem elem_dom_alias = {
 	.name = "alias", .size = sizeof(struct dom_info), XML_ATTRS(alias_attrs),
 	.check = alias_check,
 };
@@ -102,15 +96,10 @@ static const struct xml_attr address_attrs[] = {
 	{ .name = "function", .kind = XML_HEX, IS(at.function), .digits = 1 },
 };
 
-static const struct xml_elem address_elem = {
+const struct xml_elem elem_dom_address = {
 	.name = "address", .size = sizeof(struct dom_info), XML_ATTRS(address_attrs),
 	.check = address_check, .present = address_present,
 };
-
-#define INFO_CHILDREN(type) \
-	{ .elem = &boot_elem, .at = offsetof(type, info) }, \
-	{ .elem = &alias_elem, .at = offsetof(type, info) }, \
-	{ .elem = &address_elem, .at = offsetof(type, info) }
 
 /* ---- <disk> ---- */
 
@@ -213,7 +202,7 @@ static const struct xml_child disk_children[] = {
 	{ .elem = &disk_target_elem },
 	{ .elem = &readonly_elem },
 	{ .elem = &disk_serial_elem },
-	INFO_CHILDREN(struct dom_disk),
+	DOM_INFO_CHILDREN(struct dom_disk),
 };
 
 const char *dom_disk_source(const struct dom_disk *disk)
@@ -248,262 +237,6 @@ const struct xml_elem elem_dom_disk = {
 	.name = "disk", .size = sizeof(struct dom_disk), .line_at = offsetof(struct dom_disk, line),
 	XML_ATTRS(disk_attrs), XML_CHILDREN(disk_children), .check = disk_check,
 };
-
-/* ---- <interface> ---- */
-
-#define NIC(field_) XML_FIELD(struct dom_nic, field_)
-
-static const struct xml_attr mac_attrs[] = {
-	{ .name = "address", .kind = XML_MAC, NIC(mac), XML_HAS(struct dom_nic, has_mac),
-	  .required = true },
-};
-
-static int mac_check(struct xml_in *in, const xmlNode *node, void *self)
-{
-	const struct dom_nic *nic = self;
-	char text[ND_MAC_STRLEN];
-
-	if (nd_mac_is_multicast(&nic->mac) || nd_mac_is_zero(&nic->mac))
-		return xml_fail(in, node, ND_ERR_XML, "expected unicast mac address, found '%s'",
-				nd_mac_format(&nic->mac, text));
-	return 0;
-}
-
-static const struct xml_elem mac_elem = {
-	.name = "mac", .size = sizeof(struct dom_nic), XML_ATTRS(mac_attrs), .check = mac_check,
-};
-
-/* Of a network's port the bridge is told while the guest runs. */
-static void format_bridge(struct xml_out *out, const void *self)
-{
-	const struct dom_nic *nic = self;
-
-	if (nic->bridge && (nic->type == DOM_NIC_BRIDGE || !(out->flags & NET_FORMAT_INACTIVE)))
-		xml_out_attr(out, "bridge", nic->bridge);
-}
-
-static const struct xml_attr nic_source_attrs[] = {
-	{ .name = "network", .kind = XML_STR, NIC(network) },
-	{ .name = "portgroup", .kind = XML_STR, NIC(portgroup) },
-	{ .name = "portid", .kind = XML_UUID, NIC(portid), XML_HAS(struct dom_nic, has_portid),
-	  .output_only = true },
-	{ .name = "bridge", .kind = XML_STR, NIC(bridge), .format = format_bridge },
-	{ .name = "dev", .kind = XML_STR, NIC(dev) },
-	{ .name = "mode", .kind = XML_ENUM, NIC(mode), XML_NAMES(direct_modes) },
-};
-
-static const struct xml_elem nic_source_elem = {
-	.name = "source", .size = sizeof(struct dom_nic), XML_ATTRS(nic_source_attrs),
-};
-
-/* Names that netd gives itself. */
-static bool is_given(const char *name)
-{
-	return strncmp(name, "vnet", 4) == 0 || strncmp(name, "macvtap", 7) == 0;
-}
-
-static int target_check(struct xml_in *in, const xmlNode *node, void *self)
-{
-	struct dom_nic *nic = self;
-
-	if (strlen(nic->target) >= 16)
-		return xml_fail(in, node, ND_ERR_XML, "dev '%.64s' is longer than 15 characters",
-				nic->target);
-	for (const char *c = nic->target; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("._-+@", *c))
-			return xml_fail(in, node, ND_ERR_XML, "dev '%s' has characters other than "
-					"letters, digits and . _ - + @", nic->target);
-	if (nd_streq(nic->target, ".") || nd_streq(nic->target, ".."))
-		return xml_fail(in, node, ND_ERR_XML, "dev '%s' is no name of a device", nic->target);
-	if (!in->live && nic->target_managed != TRI_NO && is_given(nic->target)) {
-		free(nic->target);
-		nic->target = NULL;
-	}
-	return 0;
-}
-
-static void format_target(struct xml_out *out, const void *self)
-{
-	const struct dom_nic *nic = self;
-
-	if (nic->target && (!(out->flags & NET_FORMAT_INACTIVE) ||
-			    nic->target_managed == TRI_NO || !is_given(nic->target)))
-		xml_out_attr(out, "dev", nic->target);
-}
-
-static const struct xml_attr nic_target_attrs[] = {
-	{ .name = "dev", .kind = XML_STR, NIC(target), .required = true, .format = format_target },
-	{ .name = "managed", .kind = XML_TRI, NIC(target_managed) },
-};
-
-static const struct xml_elem nic_target_elem = {
-	.name = "target", .size = sizeof(struct dom_nic), XML_ATTRS(nic_target_attrs),
-	.check = target_check,
-};
-
-static const struct xml_attr model_attrs[] = {
-	{ .name = "type", .kind = XML_ENUM, NIC(model), XML_NAMES(virtio_names), .required = true,
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-};
-
-static const struct xml_elem model_elem = {
-	.name = "model", .size = sizeof(struct dom_nic), XML_ATTRS(model_attrs),
-};
-
-static const struct xml_attr nic_driver_attrs[] = {
-	{ .name = "name", .kind = XML_ENUM, NIC(driver), XML_NAMES(nic_drivers),
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "queues", .kind = XML_UINT, NIC(queues), .min = 1, .max = DOM_QUEUES_MAX,
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-};
-
-static const struct xml_elem nic_driver_elem = {
-	.name = "driver", .size = sizeof(struct dom_nic), XML_ATTRS(nic_driver_attrs),
-};
-
-static const struct xml_attr link_attrs[] = {
-	{ .name = "state", .kind = XML_ENUM, NIC(link), XML_NAMES(link_states), .required = true },
-};
-
-static const struct xml_elem link_elem = {
-	.name = "link", .size = sizeof(struct dom_nic), XML_ATTRS(link_attrs),
-};
-
-/* 68: the least that IPv4 allows (RFC 791); the most that virtio-net tells a guest. */
-static const struct xml_attr mtu_attrs[] = {
-	{ .name = "size", .kind = XML_UINT, NIC(mtu_bytes), .min = 68, .max = 65535,
-	  .required = true },
-};
-
-static bool mtu_present(const struct xml_out *out, const void *self)
-{
-	return ((const struct dom_nic *)self)->mtu_bytes != 0;
-}
-
-static const struct xml_elem mtu_elem = {
-	.name = "mtu", .size = sizeof(struct dom_nic), XML_ATTRS(mtu_attrs),
-	.present = mtu_present,
-};
-
-static const struct xml_attr port_attrs[] = {
-	{ .name = "isolated", .kind = XML_TRI, NIC(isolated) },
-};
-
-static const struct xml_elem port_elem = {
-	.name = "port", .size = sizeof(struct dom_nic), XML_ATTRS(port_attrs),
-};
-
-static const struct xml_attr nic_attrs[] = {
-	{ .name = "type", .kind = XML_ENUM, NIC(type), XML_NAMES(nic_types), .required = true,
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "trustGuestRxFilters", .kind = XML_TRI, NIC(trust_guest_rx_filters) },
-};
-
-#define AT(field_) .at = offsetof(struct dom_nic, field_)
-static const struct xml_child nic_children[] = {
-	{ .elem = &mac_elem },
-	{ .elem = &nic_source_elem },
-	{ .elem = &elem_vlan, AT(vlan) },
-	{ .elem = &elem_virtualport, AT(virtualport) },
-	{ .elem = &elem_port_bandwidth, AT(bandwidth) },
-	{ .elem = &port_elem },
-	{ .elem = &nic_target_elem },
-	{ .elem = &model_elem },
-	{ .elem = &nic_driver_elem },
-	{ .elem = &link_elem },
-	{ .elem = &mtu_elem },
-	INFO_CHILDREN(struct dom_nic),
-};
-#undef AT
-
-static int stray_source(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic,
-			const char *attr)
-{
-	return xml_fail(in, node, ND_ERR_XML, "a source with '%s' is not for type '%s'", attr,
-			nic_types[nic->type]);
-}
-
-static int check_source(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
-{
-	const struct { enum dom_nic_type type; const char *name; const char *value; } needs[] = {
-		{ DOM_NIC_NETWORK, "network", nic->network },
-		{ DOM_NIC_BRIDGE, "bridge", nic->bridge },
-		{ DOM_NIC_DIRECT, "dev", nic->dev },
-	};
-
-	for (size_t i = 0; i < ND_COUNT(needs); i++) {
-		if (nic->type == needs[i].type && !needs[i].value)
-			return xml_fail(in, node, ND_ERR_XML, "it has no <source> with a '%s'",
-					needs[i].name);
-		if (nic->type != needs[i].type && needs[i].value &&
-		    !(nic->type == DOM_NIC_NETWORK && needs[i].value == nic->bridge))
-			return stray_source(in, node, nic, needs[i].name);
-	}
-	if (nic->portgroup && nic->type != DOM_NIC_NETWORK)
-		return stray_source(in, node, nic, "portgroup");
-	if (nic->mode && nic->type != DOM_NIC_DIRECT)
-		return stray_source(in, node, nic, "mode");
-	return 0;
-}
-
-/* What the kind of device behind the NIC cannot do. */
-static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
-{
-	const char *type = nic_types[nic->type];
-
-	if (nic->bandwidth.class_id)
-		return xml_fail(in, node, ND_ERR_XML_DETAIL, "'classID' belongs to a port");
-	if (nic->bandwidth.in.floor && nic->type != DOM_NIC_NETWORK)
-		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"'floor' is only possible for type 'network'");
-	if (nic->target_managed && nic->type != DOM_NIC_ETHERNET)
-		return xml_fail(in, node, ND_ERR_XML, "a target with 'managed' is not for type '%s'",
-				type);
-	if (nic->isolated == TRI_YES && nic->type != DOM_NIC_NETWORK && nic->type != DOM_NIC_BRIDGE)
-		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"<port isolated='yes'/> is not supported for type '%s'", type);
-	if (nic->vlan.n_tags && (nic->type == DOM_NIC_ETHERNET ||
-				 (nic->type == DOM_NIC_DIRECT && nic->mode != DOM_DIRECT_PASSTHROUGH)))
-		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"<vlan> is not supported for type '%s'%s", type,
-				nic->type == DOM_NIC_DIRECT ? " in this mode" : "");
-	if (nic->virtualport.type == VIRTUALPORT_OPENVSWITCH && nic->isolated == TRI_YES)
-		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"<port isolated='yes'> is not possible on Open vSwitch's bridges");
-	if (nic->virtualport.type && nic->type == DOM_NIC_ETHERNET)
-		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"<virtualport> is not supported for type '%s'", type);
-	return 0;
-}
-
-static int nic_check(struct xml_in *in, const xmlNode *node, void *self)
-{
-	struct dom_nic *nic = self;
-	int r;
-
-	if (nic->type == DOM_NIC_NETWORK && !in->live) {
-		free(nic->bridge);	/* what it was while it ran */
-		nic->bridge = NULL;
-	}
-	r = check_source(in, node, nic);
-	if (r == 0)
-		r = check_means(in, node, nic);
-	if (nic->type == DOM_NIC_DIRECT && !nic->mode)
-		nic->mode = DOM_DIRECT_VEPA;
-	nic->model = 1;
-	return r;
-}
-
-const struct xml_elem elem_dom_nic = {
-	.name = "interface", .size = sizeof(struct dom_nic),
-	.line_at = offsetof(struct dom_nic, line),
-	XML_ATTRS(nic_attrs), XML_CHILDREN(nic_children), .check = nic_check,
-};
-
-const char *dom_direct_mode_name(enum dom_direct_mode mode)
-{
-	return direct_modes[mode ? mode : DOM_DIRECT_VEPA];
-}
 
 /* ---- <serial>, <console> ---- */
 
@@ -556,7 +289,7 @@ static const struct xml_attr serial_attrs[] = {
 static const struct xml_child serial_children[] = {
 	{ .elem = &serial_source_elem },
 	{ .elem = &serial_target_elem },
-	{ .elem = &alias_elem, .at = offsetof(struct dom_serial, info) },
+	{ .elem = &elem_dom_alias, .at = offsetof(struct dom_serial, info) },
 };
 
 static int serial_check(struct xml_in *in, const xmlNode *node, void *self)
@@ -593,7 +326,7 @@ static const struct xml_attr console_attrs[] = {
 static const struct xml_child console_children[] = {
 	{ .elem = &serial_source_elem },
 	{ .elem = &console_target_elem },
-	{ .elem = &alias_elem, .at = offsetof(struct dom_serial, info) },
+	{ .elem = &elem_dom_alias, .at = offsetof(struct dom_serial, info) },
 };
 
 static int console_check(struct xml_in *in, const xmlNode *node, void *self)
@@ -655,7 +388,7 @@ static const struct xml_attr rng_attrs[] = {
 
 static const struct xml_child rng_children[] = {
 	{ .elem = &backend_elem },
-	INFO_CHILDREN(struct dom_rng),
+	DOM_INFO_CHILDREN(struct dom_rng),
 };
 
 static int rng_check(struct xml_in *in, const xmlNode *node, void *self)

@@ -6,3 +6,14 @@
 
 extern const struct xml_elem elem_dom_disk, elem_dom_nic, elem_dom_serial, elem_dom_console,
 	elem_dom_balloon, elem_dom_rng;
+
+/* What all devices have. */
+extern const struct xml_elem elem_dom_boot, elem_dom_alias, elem_dom_address;
+
+#define DOM_INFO_CHILDREN(type) \
+	{ .elem = &elem_dom_boot, .at = offsetof(type, info) }, \
+	{ .elem = &elem_dom_alias, .at = offsetof(type, info) }, \
+	{ .elem = &elem_dom_address, .at = offsetof(type, info) }
+
+/* Names of an attribute with one value only, which is 1. */
+#define DOM_ONLY(id, value) static const char *const id[] = { NULL, value }

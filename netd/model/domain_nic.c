@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* domain_nic.c -- the <interface> of a domain: its table, and what each type of it may say */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netd/model/domain_elements.h"
+
+/* What a bridge takes (IEEE 802.1Q 9.6). */
+enum { VLAN_FIRST = 1, VLAN_LAST = 4094 };
+
+DOM_ONLY(virtio_names, "virtio");
+
+static const char *const nic_types[] = { NULL, "network", "bridge", "direct", "ethernet" };
+static const char *const nic_drivers[] = { NULL, "qemu", "vhost" };
+static const char *const direct_modes[] = { NULL, "vepa", "bridge", "private", "passthrough" };
+static const char *const link_states[] = { NULL, "up", "down" };
+
+#define NIC(field_) XML_FIELD(struct dom_nic, field_)
+
+static const struct xml_attr mac_attrs[] = {
+	{ .name = "address", .kind = XML_MAC, NIC(mac), XML_HAS(struct dom_nic, has_mac),
+	  .required = true },
+};
+
+static int mac_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	const struct dom_nic *nic = self;
+	char text[ND_MAC_STRLEN];
+
+	if (nd_mac_is_multicast(&nic->mac) || nd_mac_is_zero(&nic->mac))
+		return xml_fail(in, node, ND_ERR_XML, "expected unicast mac address, found '%s'",
+				nd_mac_format(&nic->mac, text));
+	return 0;
+}
+
+static const struct xml_elem mac_elem = {
+	.name = "mac", .size = sizeof(struct dom_nic), XML_ATTRS(mac_attrs), .check = mac_check,
+};
+
+/* Of a network's port the bridge is told while the guest runs. */
+static void format_bridge(struct xml_out *out, const void *self)
+{
+	const struct dom_nic *nic = self;
+
+	if (nic->bridge && (nic->type == DOM_NIC_BRIDGE || !(out->flags & NET_FORMAT_INACTIVE)))
+		xml_out_attr(out, "bridge", nic->bridge);
+}
+
+static const struct xml_attr nic_source_attrs[] = {
+	{ .name = "network", .kind = XML_STR, NIC(network) },
+	{ .name = "portgroup", .kind = XML_STR, NIC(portgroup) },
+	{ .name = "portid", .kind = XML_UUID, NIC(portid), XML_HAS(struct dom_nic, has_portid),
+	  .output_only = true },
+	{ .name = "bridge", .kind = XML_STR, NIC(bridge), .format = format_bridge },
+	{ .name = "dev", .kind = XML_STR, NIC(dev) },
+	{ .name = "mode", .kind = XML_ENUM, NIC(mode), XML_NAMES(direct_modes) },
+};
+
+static const struct xml_elem nic_source_elem = {
+	.name = "source", .size = sizeof(struct dom_nic), XML_ATTRS(nic_source_attrs),
+};
+
+/* Names that netd gives itself. */
+static bool is_given(const char *name)
+{
+	return strncmp(name, "vnet", 4) == 0 || strncmp(name, "macvtap", 7) == 0;
+}
+
+static int target_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	struct dom_nic *nic = self;
+
+	if (strlen(nic->target) >= 16)
+		return xml_fail(in, node, ND_ERR_XML, "dev '%.64s' is longer than 15 characters",
+				nic->target);
+	for (const char *c = nic->target; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-+@", *c))
+			return xml_fail(in, node, ND_ERR_XML, "dev '%s' has characters other than "
+					"letters, digits and . _ - + @", nic->target);
+	if (nd_streq(nic->target, ".") || nd_streq(nic->target, ".."))
+		return xml_fail(in, node, ND_ERR_XML, "dev '%s' is no name of a device", nic->target);
+	if (!in->live && nic->target_managed != TRI_NO && is_given(nic->target)) {
+		free(nic->target);
+		nic->target = NULL;
+	}
+	return 0;
+}
+
+static void format_target(struct xml_out *out, const void *self)
+{
+	const struct dom_nic *nic = self;
+
+	if (nic->target && (!(out->flags & NET_FORMAT_INACTIVE) ||
+			    nic->target_managed == TRI_NO || !is_given(nic->target)))
+		xml_out_attr(out, "dev", nic->target);
+}
+
+static const struct xml_attr nic_target_attrs[] = {
+	{ .name = "dev", .kind = XML_STR, NIC(target), .required = true, .format = format_target },
+	{ .name = "managed", .kind = XML_TRI, NIC(target_managed) },
+};
+
+static const struct xml_elem nic_target_elem = {
+	.name = "target", .size = sizeof(struct dom_nic), XML_ATTRS(nic_target_attrs),
+	.check = target_check,
+};
+
+static const struct xml_attr model_attrs[] = {
+	{ .name = "type", .kind = XML_ENUM, NIC(model), XML_NAMES(virtio_names), .required = true,
+	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+};
+
+static const struct xml_elem model_elem = {
+	.name = "model", .size = sizeof(struct dom_nic), XML_ATTRS(model_attrs),
+};
+
+static const struct xml_attr nic_driver_attrs[] = {
+	{ .name = "name", .kind = XML_ENUM, NIC(driver), XML_NAMES(nic_drivers),
+	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+	{ .name = "queues", .kind = XML_UINT, NIC(queues), .min = 1, .max = DOM_QUEUES_MAX,
+	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+};
+
+static const struct xml_elem nic_driver_elem = {
+	.name = "driver", .size = sizeof(struct dom_nic), XML_ATTRS(nic_driver_attrs),
+};
+
+static const struct xml_attr link_attrs[] = {
+	{ .name = "state", .kind = XML_ENUM, NIC(link), XML_NAMES(link_states), .required = true },
+};
+
+static const struct xml_elem link_elem = {
+	.name = "link", .size = sizeof(struct dom_nic), XML_ATTRS(link_attrs),
+};
+
+/* 68: the least that IPv4 allows (RFC 791); the most that virtio-net tells a guest. */
+static const struct xml_attr mtu_attrs[] = {
+	{ .name = "size", .kind = XML_UINT, NIC(mtu_bytes), .min = 68, .max = 65535,
+	  .required = true },
+};
+
+static bool mtu_present(const struct xml_out *out, const void *self)
+{
+	return ((const struct dom_nic *)self)->mtu_bytes != 0;
+}
+
+static const struct xml_elem mtu_elem = {
+	.name = "mtu", .size = sizeof(struct dom_nic), XML_ATTRS(mtu_attrs),
+	.present = mtu_present,
+};
+
+static const struct xml_attr port_attrs[] = {
+	{ .name = "isolated", .kind = XML_TRI, NIC(isolated) },
+};
+
+static const struct xml_elem port_elem = {
+	.name = "port", .size = sizeof(struct dom_nic), XML_ATTRS(port_attrs),
+};
+
+static const struct xml_attr nic_attrs[] = {
+	{ .name = "type", .kind = XML_ENUM, NIC(type), XML_NAMES(nic_types), .required = true,
+	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+	{ .name = "trustGuestRxFilters", .kind = XML_TRI, NIC(trust_guest_rx_filters) },
+};
+
+#define AT(field_) .at = offsetof(struct dom_nic, field_)
+static const struct xml_child nic_children[] = {
+	{ .elem = &mac_elem },
+	{ .elem = &nic_source_elem },
+	{ .elem = &elem_vlan, AT(vlan) },
+	{ .elem = &elem_virtualport, AT(virtualport) },
+	{ .elem = &elem_port_bandwidth, AT(bandwidth) },
+	{ .elem = &port_elem },
+	{ .elem = &nic_target_elem },
+	{ .elem = &model_elem },
+	{ .elem = &nic_driver_elem },
+	{ .elem = &link_elem },
+	{ .elem = &mtu_elem },
+	DOM_INFO_CHILDREN(struct dom_nic),
+};
+#undef AT
+
+static int stray_source(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic,
+			const char *attr)
+{
+	return xml_fail(in, node, ND_ERR_XML, "a source with '%s' is not for type '%s'", attr,
+			nic_types[nic->type]);
+}
+
+static int check_source(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
+{
+	const struct { enum dom_nic_type type; const char *name; const char *value; } needs[] = {
+		{ DOM_NIC_NETWORK, "network", nic->network },
+		{ DOM_NIC_BRIDGE, "bridge", nic->bridge },
+		{ DOM_NIC_DIRECT, "dev", nic->dev },
+	};
+
+	for (size_t i = 0; i < ND_COUNT(needs); i++) {
+		if (nic->type == needs[i].type && !needs[i].value)
+			return xml_fail(in, node, ND_ERR_XML, "it has no <source> with a '%s'",
+					needs[i].name);
+		if (nic->type != needs[i].type && needs[i].value &&
+		    !(nic->type == DOM_NIC_NETWORK && needs[i].value == nic->bridge))
+			return stray_source(in, node, nic, needs[i].name);
+	}
+	if (nic->portgroup && nic->type != DOM_NIC_NETWORK)
+		return stray_source(in, node, nic, "portgroup");
+	if (nic->mode && nic->type != DOM_NIC_DIRECT)
+		return stray_source(in, node, nic, "mode");
+	return 0;
+}
+
+/* What the switch behind the NIC cannot do. Of type network, it is the network's ports that tell. */
+static int check_switch(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
+{
+	const char *type = nic_types[nic->type];
+	bool own = nic->type == DOM_NIC_ETHERNET || nic->type == DOM_NIC_DIRECT;
+	bool ovs = nic->virtualport.type == VIRTUALPORT_OPENVSWITCH;
+
+	if (nic->vlan.n_tags && own)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "<vlan> is not supported for type '%s'",
+				type);
+	if (nic->virtualport.type && own)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<virtualport> is not supported for type '%s'", type);
+	if (nic->type != DOM_NIC_BRIDGE)
+		return 0;
+	if (nic->virtualport.type && !ovs)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"only <virtualport type='openvswitch'> is supported for type 'bridge'");
+	if (ovs && nic->isolated == TRI_YES)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<port isolated='yes'> is not possible on Open vSwitch's bridges");
+	for (size_t i = 0; i < nic->vlan.n_tags && !ovs; i++)
+		if (nic->vlan.tags[i].id < VLAN_FIRST || nic->vlan.tags[i].id > VLAN_LAST)
+			return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+					"<vlan>: on a bridge a tag is %d to %d, not %u", VLAN_FIRST, VLAN_LAST,
+					nic->vlan.tags[i].id);
+	return 0;
+}
+
+/* What the kind of device behind the NIC cannot do. */
+static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
+{
+	const char *type = nic_types[nic->type];
+
+	if (nic->bandwidth.class_id)
+		return xml_fail(in, node, ND_ERR_XML_DETAIL, "'classID' belongs to a port");
+	if (nic->bandwidth.in.floor && nic->type != DOM_NIC_NETWORK)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"'floor' is only possible for type 'network'");
+	if (nic->target_managed && nic->type != DOM_NIC_ETHERNET)
+		return xml_fail(in, node, ND_ERR_XML, "a target with 'managed' is not for type '%s'",
+				type);
+	if (nic->isolated == TRI_YES && nic->type != DOM_NIC_NETWORK && nic->type != DOM_NIC_BRIDGE)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<port isolated='yes'/> is not supported for type '%s'", type);
+	return check_switch(in, node, nic);
+}
+
+static int nic_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	struct dom_nic *nic = self;
+	int r;
+
+	if (nic->type == DOM_NIC_NETWORK && !in->live) {
+		free(nic->bridge);	/* what it was while it ran */
+		nic->bridge = NULL;
+	}
+	r = check_source(in, node, nic);
+	if (r == 0)
+		r = check_means(in, node, nic);
+	if (nic->type == DOM_NIC_DIRECT && !nic->mode)
+		nic->mode = DOM_DIRECT_VEPA;
+	nic->model = 1;
+	return r;
+}
+
+const struct xml_elem elem_dom_nic = {
+	.name = "interface", .size = sizeof(struct dom_nic),
+	.line_at = offsetof(struct dom_nic, line),
+	XML_ATTRS(nic_attrs), XML_CHILDREN(nic_children), .check = nic_check,
+};
+
+const char *dom_direct_mode_name(enum dom_direct_mode mode)
+{
+	return direct_modes[mode ? mode : DOM_DIRECT_VEPA];
+}
