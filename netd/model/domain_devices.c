@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* domain_devices.c -- the devices of a <domain> but its NICs: their tables, and what each may say */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
