@@ -100,23 +100,20 @@ void control_answer(struct control *c, uint32_t serial, const struct nd_error *e
 	     err ? strlen(err->text) : 0);
 }
 
-/* The second number of statm is the pages that are there, the third those that are shared: guest
- * memory is among these. */
+/* The second number of statm is the pages that are there, the guest's among them. */
 static size_t rss_count(const struct control *c, struct vmm_counter *list, size_t n)
 {
-	unsigned long long all, resident, shared;
+	unsigned long long all, resident;
 	char text[128];
 	ssize_t len = pread(c->statm_fd, text, sizeof(text) - 1, 0);
 
 	if (len <= 0)
 		return n;
 	text[len] = '\0';
-	if (sscanf(text, "%llu %llu %llu", &all, &resident, &shared) != 3)
+	if (sscanf(text, "%llu %llu", &all, &resident) != 2)
 		return n;
 	snprintf(list[n].name, sizeof(list[n].name), "rss.bytes");
 	list[n++].value = resident * 4096;
-	snprintf(list[n].name, sizeof(list[n].name), "rss.shared.bytes");
-	list[n++].value = shared * 4096;
 	return n;
 }
 

@@ -2,14 +2,15 @@
 #include "vmm/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#define HUGE_PAGE (2ull << 20)
 
 struct memory {
 	uint64_t bytes;
-	uint8_t *host;
+	uint8_t *host;			/* at a huge page's start */
+	uint8_t *mapped;		/* bytes + HUGE_PAGE of addresses */
 	struct memory_region regions[2];
 	size_t n_regions;
 };
@@ -24,30 +25,37 @@ static void regions_lay_out(struct memory *m)
 			(struct memory_region){ MEMORY_HIGH, m->bytes - low, m->host + low };
 }
 
+/* KVM maps a huge page of the host as one of the guest's only where both addresses begin with one. */
+static int map(struct memory *m, uint64_t ram_bytes, struct nd_error *err)
+{
+	m->mapped = mmap(NULL, ram_bytes + HUGE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->mapped == MAP_FAILED)
+		return nd_error_sys(err, errno, "cannot map %llu MiB for the guest",
+				    (unsigned long long)(ram_bytes >> 20));
+	m->bytes = ram_bytes;
+	m->host = m->mapped + (-(uintptr_t)m->mapped & (HUGE_PAGE - 1));
+	return 0;
+}
+
 int memory_new(uint64_t ram_bytes, struct memory **out, struct nd_error *err)
 {
 	ND_AUTO(memory_free) struct memory *m = calloc(1, sizeof(*m));
-	ND_AUTO(close) int fd = -1;
+	int r;
 
 	if (!m)
 		return nd_error_nomem(err);
-	m->host = MAP_FAILED;
+	m->mapped = MAP_FAILED;
 	if (ram_bytes < MEMORY_MIN || ram_bytes > MEMORY_MAX || ram_bytes % 4096)
 		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
 				    "%llu bytes of memory are not between %llu and %llu MiB in whole "
 				    "pages", (unsigned long long)ram_bytes, MEMORY_MIN >> 20,
 				    MEMORY_MAX >> 20);
-	fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0 || ftruncate(fd, (off_t)ram_bytes) < 0)
-		return nd_error_sys(err, errno, "cannot make the guest's memory");
-	/* Nobody can pull the pages from under the mapping. */
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return nd_error_sys(err, errno, "cannot seal the guest's memory");
-	m->bytes = ram_bytes;
-	m->host = mmap(NULL, ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (m->host == MAP_FAILED)
-		return nd_error_sys(err, errno, "cannot map %llu MiB for the guest",
-				    (unsigned long long)(ram_bytes >> 20));
+	r = map(m, ram_bytes, err);
+	if (r < 0)
+		return r;
+	/* Kernels without them: small pages do. */
+	(void)madvise(m->host, ram_bytes, MADV_HUGEPAGE);
 	/* A dump of this process shall not hold the guest's secrets. Old kernels: no harm. */
 	(void)madvise(m->host, ram_bytes, MADV_DONTDUMP);
 	regions_lay_out(m);
@@ -59,8 +67,8 @@ void memory_free(struct memory *m)
 {
 	if (!m)
 		return;
-	if (m->host != MAP_FAILED)
-		munmap(m->host, m->bytes);
+	if (m->mapped != MAP_FAILED)
+		munmap(m->mapped, m->bytes + HUGE_PAGE);
 	free(m);
 }
 
@@ -89,7 +97,7 @@ uint64_t memory_bytes(const struct memory *m)
 
 int memory_clear(struct memory *m, struct nd_error *err)
 {
-	if (madvise(m->host, m->bytes, MADV_REMOVE) < 0)
+	if (madvise(m->host, m->bytes, MADV_DONTNEED) < 0)
 		return nd_error_sys(err, errno, "cannot clear the guest's memory");
 	return 0;
 }

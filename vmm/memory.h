@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* memory.h -- the guest's RAM
  *
- * One memfd, mapped shared. Guest addresses from MEMORY_HOLE to 4 GiB belong to devices, so RAM
+ * Private memory of this process, in huge pages where the kernel has some: KVM and vhost-net work on the process's own
+ * addresses, so nobody needs a descriptor of it. Guest addresses from MEMORY_HOLE to 4 GiB belong to devices, so RAM
  * above it continues at 4 GiB. Every address that comes from the guest is turned into a pointer
  * by memory_at() and by nothing else; the guest can write what is behind it at any time, so what
  * is checked has to be copied first.

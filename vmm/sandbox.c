@@ -14,7 +14,7 @@
 /* A sanitizer maps terabytes for itself, and the leak check is a debugger. */
 #if ND_SANITIZED
 #define ADDRESS_SPACE(ram) RLIM_INFINITY
-#define DATA_BYTES RLIM_INFINITY
+#define DATA_BYTES(ram) RLIM_INFINITY
 const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__asan_default_options(void)
 {
@@ -22,14 +22,14 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 }
 #else
 #define ADDRESS_SPACE(ram) ((ram) + 1024 * MIB)
-#define DATA_BYTES (256 * MIB)
+#define DATA_BYTES(ram) ((ram) + 256 * MIB)		/* private memory counts, and RAM is some */
 #endif
 
 int sandbox_drop(uid_t uid, uint64_t ram_bytes, struct nd_error *err)
 {
 	const struct confine_limit limits[] = {
 		{ RLIMIT_NOFILE, 4096 },
-		{ RLIMIT_DATA, DATA_BYTES },
+		{ RLIMIT_DATA, DATA_BYTES(ram_bytes) },
 		{ RLIMIT_AS, ADDRESS_SPACE(ram_bytes) },
 		{ RLIMIT_STACK, 8 * MIB },
 		{ RLIMIT_CORE, 0 },

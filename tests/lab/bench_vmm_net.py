@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How fast TCP runs between host and guest: netd-vmm beside QEMU's microvm, both backends of each.
 
-    tests/lab/bench_vmm_net.py BUILD
+    tests/lab/bench_vmm_net.py BUILD [ROUNDS]
 
-One guest at a time, in one boot of the lab; only the ratios mean something, since all of it is emulated where
-the machine has no /dev/kvm of its own.
+One guest at a time, in one boot of the lab, all of them in turn in each round, and the median of each counts; only the
+ratios mean something, since all of it is emulated where the machine has no /dev/kvm of its own.
 """
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -77,30 +78,32 @@ def measure(kind, folder, build, number, vhost):
         guest.end()
 
 
-def inside(build, folder):
-    for number in range(1, 5):
+RUNS = [("netd-vmm", NetdVmm, False), ("microvm", Qemu, False),
+        ("netd-vmm vhost", NetdVmm, True), ("microvm vhost", Qemu, True)]
+
+
+def inside(build, folder, rounds):
+    results = {name: [] for name, _, _ in RUNS}
+    for number, (name, kind, vhost) in enumerate(RUNS * rounds, 1):
         with open("%s/disk%dro" % (folder, number), "wb") as f:
             f.truncate(1 << 20)
-    runs = [("netd-vmm", NetdVmm, False), ("microvm", Qemu, False),
-            ("netd-vmm vhost", NetdVmm, True), ("microvm vhost", Qemu, True)]
-    results = []
-    for number, (name, kind, vhost) in enumerate(runs, 1):
-        results.append(measure(kind, folder, build, number, vhost))
+        results[name].append(measure(kind, folder, build, number, vhost))
         print("%-15s to guest %7.1f Mbit/s, from guest %7.1f Mbit/s, up after %5.1f s"
-              % ((name,) + results[-1]), flush=True)
-    for i, backend in ((0, "user space"), (2, "vhost")):
-        print("netd-vmm : microvm, %-10s to guest %.2f, from guest %.2f"
-              % (backend, results[i][0] / results[i + 1][0], results[i][1] / results[i + 1][1]))
+              % ((name,) + results[name][-1]), flush=True)
+    median = {name: [statistics.median(column) for column in zip(*list_)] for name, list_ in results.items()}
+    for ours, theirs, backend in (("netd-vmm", "microvm", "user space"), ("netd-vmm vhost", "microvm vhost", "vhost")):
+        print("netd-vmm : microvm, %-10s to guest %.2f, from guest %.2f, time to init %.2f"
+              % ((backend,) + tuple(a / b for a, b in zip(median[ours], median[theirs]))))
 
 
 def main():
-    build = os.path.realpath(sys.argv[-1])
     if sys.argv[1] == "--inside":
-        inside(build, build + "/lab/vmm-devices")
+        inside(sys.argv[2], sys.argv[2] + "/lab/vmm-devices", int(sys.argv[3]))
         return
+    build, rounds = os.path.realpath(sys.argv[1]), (sys.argv[2:] or ["3"])[0]
     lab.folder_make(build)
-    sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", "560", "--memory", "2048", "--",
-                             lab.HERE + "/bench_vmm_net.py", "--inside", build]).returncode)
+    sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", str(180 * int(rounds)), "--memory", "2048", "--",
+                             lab.HERE + "/bench_vmm_net.py", "--inside", build, rounds]).returncode)
 
 
 main()

@@ -98,6 +98,9 @@ START_TEST(memory_goes_around_the_hole)
 	ck_assert_int_eq(memory_new(MEMORY_HOLE + 4096, &m, &err), 0);
 	ck_assert_uint_eq(memory_regions(m, &r), 2);
 	ck_assert_uint_eq(r[1].gpa, MEMORY_HIGH);
+	/* or the kernel could not map huge pages */
+	for (unsigned i = 0; i < 2; i++)
+		ck_assert_uint_eq(((uintptr_t)r[i].host - r[i].gpa) % (2 * MIB), 0);
 	ck_assert_uint_eq(r[1].len_bytes, 4096);
 	ck_assert_ptr_nonnull(memory_at(m, MEMORY_HOLE - 1, 1));
 	ck_assert_ptr_null(memory_at(m, MEMORY_HOLE - 1, 2));
