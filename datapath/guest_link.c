@@ -14,6 +14,15 @@
 #include "netd/base/effect.h"
 #include "netd/base/str.h"
 
+/* The caller must not find numbers that are somebody else's by then. */
+static void close_queues(int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
 /* Up, with another MTU where one is asked for. */
 static int set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err)
 {
@@ -117,8 +126,7 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 	if (r == 0 && want->ovs)
 		r = put_on_ovs(dp, want, name, err);
 	if (r < 0) {
-		for (unsigned i = 0; i < want->queues; i++)
-			close(fds_out[i]);
+		close_queues(fds_out, want->queues);
 		(void)datapath_tap_delete(dp, name, NULL);	/* the error in hand says more */
 		return r;
 	}
@@ -158,8 +166,8 @@ int datapath_guest_tap_open(struct datapath *dp, const struct guest_link *want, 
 		r = open_queue(want, &fds_out[n], err);
 		n += r == 0;
 	}
-	while (r < 0 && n > 0)
-		close(fds_out[--n]);
+	if (r < 0)
+		close_queues(fds_out, n);
 	return r;
 }
 
@@ -283,8 +291,8 @@ static int finish_macvtap(struct datapath *dp, const struct guest_link *want, co
 	}
 	if (r == 0)
 		r = set_up(dp, name, want->mtu_bytes, err);
-	while (r < 0 && n > 0)
-		close(fds_out[--n]);
+	if (r < 0)
+		close_queues(fds_out, n);
 	return r;
 }
 

@@ -3,8 +3,11 @@
 """Guests' interfaces on Open vSwitch's bridges: its own daemons run here, with their datapath in user space.
 
 With NETD_OVS_DATAPATH=system it is the kernel's, which the lab has."""
+import contextlib
 import json
 import os
+import socket
+import threading
 
 import netdtest
 from guesttest import MAC, Guests
@@ -109,6 +112,40 @@ class OpenVSwitch(Guests):
     def test_isolation_is_refused_when_it_is_defined(self):
         xml = self.xml(devices=(NIC % (MAC, "ovs0", "", "")).replace("</interface>", "<port isolated='yes'/></interface>"))
         self.assertIn("Open vSwitch", self.error("define", "FILE", xml=xml))
+
+
+class OddDatabase(Guests):
+    """What answers at the database's socket is not one, or is broken."""
+
+    ANSWERS = [b"", b"no json", b"[1, 2]", b"{}", b'{"result": 3}', b'{"result": [{"error": "odd", "details": "it is odd"}]}',
+               b'{"result": [{"rows": "none"}]}', b'{"result": [{"rows": [{"_uuid": 7}]}]}', b'{"result": []}',
+               b'{"method": "echo", "params": [], "id": "echo"}' * 3, b"[" * 100000]
+
+    def answer_always(self, listener, answer):
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer, contextlib.suppress(OSError):
+                while peer.recv(65536):
+                    peer.sendall(answer)
+                    if not answer.startswith(b'{"result'):
+                        break
+
+    def test_every_answer_ends_in_an_error_and_leaves_nothing(self):
+        folder = self.netd.root + "/run/openvswitch"
+        os.makedirs(folder)
+        self.define(devices=NIC % (MAC, "ovs0", "", ""))
+        for answer in self.ANSWERS:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(folder + "/db.sock")
+                listener.listen(5)
+                threading.Thread(target=self.answer_always, args=(listener, answer), daemon=True).start()
+                self.assertIn("Open vSwitch", self.error("start", "web"), answer[:60])
+                self.nothing_is_left()
+                listener.shutdown(socket.SHUT_RDWR)
+            os.unlink(folder + "/db.sock")
 
 
 if __name__ == "__main__":
