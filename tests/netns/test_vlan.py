@@ -51,8 +51,8 @@ class Vlan(Guests):
 
     def test_tags_that_no_frame_can_have(self):
         for id in 0, 4095:
-            self.define(devices=NIC % (1, "", tag(id)))
-            self.assertIn("<vlan> (line 7): on a bridge a tag is 1 to 4094, not %d" % id, self.error("start", "web"))
+            self.assertIn("<interface> (line 7): <vlan>: on a bridge a tag is 1 to 4094, not %d" % id,
+                          self.error("define", "FILE", xml=self.xml(devices=NIC % (1, "", tag(id)))))
 
 
 netdtest.main()
