@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What guests send is policed, in the lab (tests/lab/suite: bandwidth), whose kernel can do that.
+"""What guests send is policed, in the lab (tests/lab/suite: guest-bandwidth), whose kernel can do that.
 
 A guest in a namespace for the network's <outbound>; a real one for its NIC's, which changes while it runs.
 """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """<bandwidth> of networks, portgroups, ports and guests' NICs: what tc shows, and what gets through.
 
-What guests send is policed, which needs a kernel with act_police: see tests/lab/suite.d/bandwidth.
+What guests send is policed, which needs a kernel with act_police: see tests/lab/suite.d/guest-bandwidth.
 """
 import contextlib
 import fcntl
