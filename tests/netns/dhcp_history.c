@@ -46,6 +46,7 @@ static struct client clients[CLIENTS_MAX];
 static unsigned n_clients, n_acks, n_naks, n_offers, n_releases, n_declines, n_expired, n_silent;
 static struct in_addr first, last;
 static uint64_t declined_ms[POOL_MAX];	/* when the address was last declined, by its place in the pool */
+static uint64_t latest_until_ms;	/* the end of the lease that runs longest */
 static int fd;
 
 static void decline_note(struct in_addr address, uint64_t now)
@@ -119,6 +120,8 @@ static void on_ack(struct client *c, const struct peer_reply *r, uint64_t now)
 			contradict(c, "was acknowledged", r->yiaddr, &clients[i]);
 	c->leased = r->yiaddr;
 	c->until_ms = until;
+	if (until > latest_until_ms)
+		latest_until_ms = until;
 }
 
 static void on_nak(struct client *c, uint64_t now)
@@ -311,12 +314,9 @@ static void add_clients(unsigned n)
 static bool pool_recovers(void)
 {
 	unsigned size = ntohl(last.s_addr) - ntohl(first.s_addr) + 1, old = n_clients, got = 0, resting = 0;
-	uint64_t end = now_ms();
 
-	for (unsigned i = 0; i < n_clients; i++)
-		if (clients[i].leased.s_addr && clients[i].until_ms > end)
-			end = clients[i].until_ms;
-	while (now_ms() <= end + 1000)
+	/* also leases that their clients have forgotten */
+	while (now_ms() <= latest_until_ms + 1000)
 		listen_for(100);
 	add_clients(size);
 	for (int round = 0; round < 6; round++)
