@@ -40,6 +40,7 @@ void change_free(struct change *c)
 		close(c->tap_fds[i]);
 	net_def_free(c->old_live);
 	plan_free(c->plan);
+	plan_free(c->bridge);
 	serve_config_free(c->serve);
 	free(c);
 }

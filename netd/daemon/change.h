@@ -18,6 +18,7 @@ struct change {
 	bool foreign_port;		/* see struct compile_input */
 	struct host_names *names;	/* the host's resolvers and names when the operation began */
 	struct plan *plan;		/* becomes the network's applied plan */
+	struct plan *bridge;		/* start: the part of it that is there before the server is asked for */
 	struct serve_config *serve;
 	struct port *add;		/* port of the operation, not in the network's list yet */
 	struct port *without;		/* port of the list that is being removed; borrowed */
@@ -32,6 +33,8 @@ struct change {
 	bool on;			/* autostart */
 	bool leases_made;		/* the lease folder is new with this operation */
 	bool server_stopping;		/* a stop was asked for and not answered yet */
+	bool server_starting;		/* start: a server was asked for and has not answered yet */
+	struct nd_error server_err;	/* start: what it answered; code 0: it serves */
 	bool server_waiting;		/* ... and the step in hand waits for it */
 	bool transient;			/* destroy: nothing of the network stays */
 };
@@ -68,10 +71,13 @@ int change_choose_bridge(struct operation *op, struct nd_error *err);
  * The steps of a start, from "the document is final" on: c->def, or the network's own definition
  * where that is NULL.
  */
-int start_make(struct operation *op, struct nd_error *err);
-int start_unmake(struct operation *op);
+int start_bridge(struct operation *op, struct nd_error *err);
+int start_unbridge(struct operation *op);
 int start_server(struct operation *op, struct nd_error *err);
 int start_unserve(struct operation *op);
+int start_make(struct operation *op, struct nd_error *err);
+int start_unmake(struct operation *op);
+int start_await_server(struct operation *op, struct nd_error *err);
 int start_record(struct operation *op, struct nd_error *err);
 int start_unrecord(struct operation *op);
 int start_commit(struct operation *op, struct nd_error *err);
@@ -80,9 +86,11 @@ int start_commit(struct operation *op, struct nd_error *err);
 void start_notes(const struct network *net);
 
 #define START_STEPS \
+	{ "making the bridge", true, start_bridge, start_unbridge }, \
+	{ "asking for a server", false, start_server, start_unserve }, \
 	{ "making the kernel's objects", true, start_make, start_unmake }, \
 	{ "recording the live state", true, start_record, start_unrecord }, \
-	{ "starting the server", false, start_server, start_unserve }, \
+	{ "waiting for the server", false, start_await_server, NULL }, \
 	{ "becoming active", false, start_commit, NULL }
 
 /* Compiles `def` with the ports of the network (and c->add, without c->without) into c->plan and c->serve. Worker. */

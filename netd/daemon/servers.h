@@ -40,8 +40,8 @@ ND_DEFINE_AUTO(struct servers *, servers_free)
 typedef void (*servers_done)(void *arg, const struct nd_error *err);
 
 /*
- * Makes a server serve: config (taken) is complete, ifindex too, and the bridge is up with its
- * addresses. One that an earlier netd left for this network and this very bridge is adopted and
+ * Makes a server serve: config (taken) is complete, ifindex too; the bridge may still be down and its
+ * addresses not there yet. One that an earlier netd left for this network and this very bridge is adopted and
  * brought up to date; one for a bridge that is gone is replaced. done: it answers guests.
  * On failure nothing is left. A config that wants no server succeeds at once.
  */

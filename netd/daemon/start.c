@@ -19,8 +19,26 @@ static int start_check(struct operation *op, struct nd_error *err)
 	return compile_supported(c->def ? c->def : op->net->def, err);
 }
 
-/* Worker. */
-int start_make(struct operation *op, struct nd_error *err)
+static struct plan *bridge_of(const struct plan *plan)
+{
+	ND_AUTO(plan_free) struct plan *part = plan_new();
+
+	for (size_t i = 0; part && i < plan->n; i++) {
+		struct plan_item *item;
+
+		if (plan->items[i].kind != PLAN_BRIDGE)
+			continue;
+		item = plan_add(part, PLAN_BRIDGE);
+		if (!item)
+			return NULL;
+		*item = plan->items[i];
+	}
+	return nd_take_ptr(&part);
+}
+
+/* Worker. Only the bridge, which is down: the server, whose sockets need it, then starts beside what else
+ * there is to make. It comes up last, so that no guest is heard before the rules are there. */
+int start_bridge(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);
 	const struct net_def *def = c->def ? c->def : op->net->def;
@@ -34,33 +52,80 @@ int start_make(struct operation *op, struct nd_error *err)
 	if (!c->live)
 		return nd_error_nomem(err);
 	r = change_compile(c, c->live, err);
-	if (r == 0)
-		r = change_apply(c, NULL, c->plan, err);
+	if (r < 0)
+		return r;
+	c->bridge = bridge_of(c->plan);
+	if (!c->bridge)
+		return nd_error_nomem(err);
+	r = change_apply(c, NULL, c->bridge, err);
 	if (r == 0 && c->serve->bridge[0])
 		c->serve->ifindex = c->bridge_ifindex = (int)if_nametoindex(c->serve->bridge);
 	return r;
 }
 
+static int take_back(struct change *c, const struct plan *was)
+{
+	struct nd_error err = { 0 };
+
+	if (was && change_apply(c, was, NULL, &err) < 0)
+		nd_log(LOG_ERR, c->op.net->name, "taking back a failed start: %s", err.text);
+	return OP_DONE;
+}
+
+int start_unbridge(struct operation *op)
+{
+	return take_back(change_of(op), change_of(op)->bridge);
+}
+
+/* Worker. */
+int start_make(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	return change_apply(c, c->bridge, c->plan, err);
+}
+
+/* All of it, and the bridge first: no frame may pass one whose rules are gone. */
 int start_unmake(struct operation *op)
 {
 	struct change *c = change_of(op);
-	struct nd_error err = { 0 };
 
-	if (change_apply(c, c->plan, NULL, &err) < 0)
-		nd_log(LOG_ERR, op->net->name, "taking back a failed start: %s", err.text);
-	return OP_DONE;
+	plan_free(nd_take_ptr(&c->bridge));
+	return take_back(c, c->plan);
 }
 
 static void server_started(void *arg, const struct nd_error *err)
 {
-	operation_resume(arg, err ? -err->code : 0, err);
+	struct operation *op = arg;
+	struct change *c = change_of(op);
+
+	c->server_starting = false;
+	if (err)
+		c->server_err = *err;
+	if (!c->server_waiting)
+		return;
+	c->server_waiting = false;
+	operation_resume(op, err ? -err->code : 0, err);
 }
 
 int start_server(struct operation *op, struct nd_error *err)
 {
 	struct change *c = change_of(op);
 
+	c->server_starting = true;
 	servers_start(c->netd->servers, nd_take_ptr(&c->serve), server_started, op);
+	return OP_DONE;
+}
+
+int start_await_server(struct operation *op, struct nd_error *err)
+{
+	struct change *c = change_of(op);
+
+	if (!c->server_starting) {
+		*err = c->server_err;
+		return c->server_err.code ? -c->server_err.code : OP_DONE;
+	}
+	c->server_waiting = true;
 	return OP_WAIT;
 }
 
