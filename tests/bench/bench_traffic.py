@@ -17,6 +17,7 @@ import netdtest
 from netdtest import in_ns
 
 SECONDS = 0.7
+SETTLE_S = 2		# spare servers, and what the kernel has put off
 PAIRS = max(3, min(10, ROUNDS))
 
 
@@ -98,19 +99,17 @@ class Traffic(BenchCase):
             into[0].append(flow_rate(guest.name))
             into[1].append(connection_rate(guest.name))
         measure(([], []))
-        # Few swaps of the crowd, several pairs of halves around each.
-        for _ in range(2):
-            for _ in range((PAIRS + 1) // 2):
-                measure(alone)
+        for _ in range(PAIRS):
+            measure(alone)
             for net in crowd:
                 net.create()
-            time.sleep(0.5)
-            for _ in range((PAIRS + 1) // 2):
-                measure(crowded)
+            time.sleep(SETTLE_S)
+            measure(crowded)
             self.netd.ctl("net-destroy", "--all", timeout=600)
             conn.networkLookupByName("bench").create()
             sh("ip", "link", "set", guest.host_if, "master", "vbench0")
             netdtest.wait_for("the guest's way out", lambda: guest.ping(netdtest.Outside.V4), timeout=20)
+            time.sleep(SETTLE_S)
         for i, (what, unit) in enumerate((("one flow through NAT", "MB/s"), ("new connections through NAT", "/s"))):
             self.figure("%s: with %d networks, one" % (what, MANY), median(crowded[i]), median(alone[i]), unit,
                         at_least=0.97, fail=0.6)
