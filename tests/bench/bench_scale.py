@@ -50,7 +50,7 @@ class Scale(BenchCase):
         note("  processor time of netd", "%d ms" % cpu_ms(self.netd.process.pid))
         self.netd.ctl("net-destroy", "--all", timeout=600)
         self.netd.kill()
-        shutil.rmtree(self.netd.root + "/run")	# as after a boot: only then netd autostarts
+        shutil.rmtree(self.netd.root + "/run/netd")	# as after a boot: only then netd autostarts
         self.absolute("cold start with %d to autostart" % MANY, self.up_ms() / 1000, "s", 3)
         note("  processor time of netd", "%d ms" % cpu_ms(self.netd.process.pid))
         self.pss_all()
