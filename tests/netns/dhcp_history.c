@@ -30,6 +30,7 @@
 #define STEP_MS 2			/* one client does something */
 #define POOL_MAX 256
 #define QUOTA_FROM_SIZE 16		/* of a larger pool, MACs that nobody plugged get three quarters */
+#define DECLINE_SELDOM 16		/* more of them, and in a long run most of the pool rests */
 #define DECLINED_REST_MS 600000		/* netd's: nobody gets the address before */
 
 struct client {
@@ -279,7 +280,7 @@ static void act(struct client *c, uint64_t now)
 	else if (c->leased.s_addr && what < 6) {
 		send_end(c, 7);
 		n_releases++;
-	} else if (c->leased.s_addr && what < 8) {
+	} else if (c->leased.s_addr && what < 8 && rand() % DECLINE_SELDOM == 0) {
 		decline_note(c->leased, now);
 		send_end(c, 4);
 		n_declines++;
