@@ -158,7 +158,7 @@ configure build/check -Dprefix=/usr -Dsysconfdir=/etc -Dwerror=true -Dfaults=tru
 stage "unit and namespace tests"
 tests build/check "the gcc build" --no-suite alone --no-suite bench --num-processes 3
 stage "tests with time limits, one at a time"
-NETD_CRASH_ALL=1 tests build/check "the tests with time limits" --suite alone --num-processes 1
+NETD_CRASH_ALL=1 NETD_HISTORY_SECONDS=40 tests build/check "the tests with time limits" --suite alone --num-processes 1
 
 if [ -z "$quick" ]; then
 	stage "build with AddressSanitizer and UndefinedBehaviorSanitizer"
