@@ -47,6 +47,7 @@ struct guest {
 	bool rebooting;			/* starts again when it is off */
 	bool ending;			/* its end is queued */
 	bool booted;			/* START was sent; before that it waits, paused */
+	size_t n_filters;		/* of its NICs, that are being set (guest_filter.c) */
 	bool cut_off;			/* netd was killed amid its start: what there is of it ends */
 	void (*autostart_done)(void *arg, struct guest *g, const struct nd_error *err);	/* waits for that end */
 	void *autostart_arg;

@@ -60,16 +60,20 @@ static const struct op_step filter_steps[] = {
 
 static void filter_end(struct operation *op)
 {
+	guest_change_of(op)->guest->n_filters--;
 	guest_change_end(guest_change_of(op));
 }
 
 void guest_filter_changed(struct guest *g, const struct vmm_nic_filter *filter)
 {
-	struct filter_op *f = trusted_nic(g, filter->id) ? guest_change_new(g, sizeof(*f), NULL, NULL, NULL)
-							: NULL;
+	struct filter_op *f = NULL;
 
+	/* One is under way for each NIC at most, or the process does not keep to the protocol. */
+	if (trusted_nic(g, filter->id) && g->n_filters < g->live->n_nics)
+		f = guest_change_new(g, sizeof(*f), NULL, NULL, NULL);
 	if (!f)		/* not trusted: it is never asked again */
 		return;
+	g->n_filters++;
 	f->filter = *filter;
 	guest_change_start(&f->c, filter_steps, ND_COUNT(filter_steps), filter_end);
 }
