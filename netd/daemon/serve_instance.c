@@ -13,7 +13,8 @@
 #define ANSWER_US (30 * 1000000ull)	/* START, CONFIG: a damaged database is rebuilt in this time */
 #define ADOPT_US (3 * 1000000ull)
 #define QUIT_US (2 * 1000000ull)
-#define PING_EVERY_US (5 * 1000000ull)
+#define LOOK_US (5 * 1000000ull)	/* a server is asked whether it answers at least so seldom ... */
+#define LOOK_GAP_US 100000ull		/* ... and with many of them so seldom that one look follows another by this */
 #define PONG_US (3 * 1000000ull)
 #define DEATHS 5			/* so many within ... */
 #define DEATHS_WINDOW_US (10 * 1000000ull)	/* ... is a crash loop, which is slowed to ... */
@@ -196,6 +197,23 @@ static void on_gone(void *arg, struct child *p, const char *why)
 
 /* --- messages --- */
 
+/* Until the next look at a server that answers. It differs from network to network by up to a half, so that servers
+ * that began together (500 adopted in one moment) are not woken together for ever. */
+static uint64_t look_us(const struct serve_instance *i)
+{
+	uint64_t all_us = i->context->n_instances * LOOK_GAP_US;
+	uint64_t longest_us = all_us > LOOK_US ? all_us : LOOK_US;
+
+	return longest_us / 2 + longest_us / 2 * i->uuid.bytes[sizeof(i->uuid.bytes) - 1] / 255;
+}
+
+static void on_pong(struct serve_instance *i)
+{
+	i->pinged = false;
+	if (i->state == SERVING)
+		enter(i, SERVING, look_us(i));
+}
+
 /* Serves, with what it was asked to. */
 static void step_done(struct serve_instance *i, uint64_t generation)
 {
@@ -205,7 +223,7 @@ static void step_done(struct serve_instance *i, uint64_t generation)
 	i->have_generation = generation;
 	i->pinged = false;
 	serve_config_free(nd_take_ptr(&i->proven));
-	enter(i, SERVING, PING_EVERY_US);
+	enter(i, SERVING, look_us(i));
 	i->came_down = false;
 	if (came_back && opt->restarted)
 		opt->restarted(opt->arg, &i->uuid);
@@ -361,7 +379,7 @@ static void on_message(void *arg, struct child *p, struct channel_message *m)
 		on_stats(i, m);
 		break;
 	case CHANNEL_PONG:
-		i->pinged = false;
+		on_pong(i);
 		break;
 	case CHANNEL_GONE:
 		on_gone_message(i);

@@ -60,6 +60,28 @@ class Life(servetest.ServeTestCase):
         self.harness.event("restarted", timeout=15)
         self.guest("br7").udhcpc()
 
+    def test_idle_servers_are_seldom_woken(self):
+        """Many of them are looked at in turn, one every 100 ms or less often, and once they answered not sooner."""
+        for n in range(1, 100):
+            self.bridge("br%d" % (6 + n), "192.168.%d.1/24" % (6 + n))
+            self.network(number=n)
+        time.sleep(3)		# the first looks come sooner: there were few then
+        pids = self.server_pids()
+        self.assertEqual(len(pids), 99)
+
+        def woken():
+            total = 0
+            for pid in pids:
+                with open("/proc/%d/status" % pid) as f:
+                    total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M).group(1))
+            return total
+        before = woken()
+        time.sleep(15)
+        looks = woken() - before
+        print("%d servers were woken %d times in 15 s" % (len(pids), looks))
+        self.assertGreater(looks, 99)	# each once and more
+        self.assertLess(looks, 320)
+
     def test_servers_outlive_netd_and_are_adopted(self):
         self.bridge()
         uuid, _ = self.network("domain=lab")
