@@ -16,6 +16,7 @@
  *	                   -> nat_from, longest prefix first:
  *	                       nat, to its own bridge; same, to its own subnet: leave alone
  *	                       snat: the network's own chain; masq: masquerade
+ *	chain sources      judged, of a source that another judged bridge leads to (not cross): drop
  *	chain input        dhcp: drop UDP 67, which a packet socket answers
  *	chain output       serve_uid -> serve_out: serve, accept; reject
  */

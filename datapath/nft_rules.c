@@ -245,6 +245,41 @@ static void masquerade_rules(struct nft_rule_writer *w)
 	nft_rule_end(w);
 }
 
+static void put_source_oifname(struct nft_rule_writer *w, uint32_t reg)
+{
+	struct nftnl_expr *e = nft_expr_add(w, "fib");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIFNAME);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg);
+}
+
+/* Who pretends to be of another network is not heard at all: else the host's answers, and its refusals before any
+ * other rule is asked, would carry the guest's bytes there. Bridges do not come into it where br_netfilter shows them
+ * to this chain: guests may use among themselves what subnets they like. */
+static void sources_rules(struct nft_rule_writer *w)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (!w->have->sum[NFT_JUDGED][v6])
+			continue;
+		w->v6 = v6;
+		nft_rule_begin(w);
+		nft_put_family(w);
+		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
+		nft_put_set(w, NFT_JUDGED, 0, false);
+		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
+		put_source_oifname(w, REG_2);
+		nft_put_set(w, NFT_CROSS, 0, true);
+		put_source_oifname(w, REG_1);
+		nft_put_set(w, NFT_JUDGED, 0, false);
+		nft_put_counter(w);
+		nft_put_verdict(w, NF_DROP, NULL);
+		nft_rule_end(w);
+	}
+}
+
 static bool want_input(const struct nft_counts *have, bool v6)
 {
 	(void)v6;
@@ -341,6 +376,8 @@ const struct nft_chain_desc nft_chains[NFT_CHAINS] = {
 	  .rules = nat_from_rules },
 	{ .name = "masquerade_ports", .uses = BIT(NFT_MASQ) | BIT(NFT_MASQ_DEV),
 	  .wanted = want_masquerade, .rules = masquerade_rules },
+	{ .name = "sources", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -300,
+	  .uses = BIT(NFT_CROSS) | BIT(NFT_JUDGED), .wanted = want_forward, .rules = sources_rules },
 	{ .name = "input", .type = "filter", .hook = NF_INET_LOCAL_IN, .priority = 0,
 	  .uses = BIT(NFT_DHCP), .wanted = want_input, .rules = input_rules },
 	{ .name = "output", .type = "filter", .hook = NF_INET_LOCAL_OUT, .priority = 0,

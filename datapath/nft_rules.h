@@ -37,7 +37,7 @@ struct nft_chain_desc {
 	void (*rules)(struct nft_rule_writer *w);
 };
 
-enum { NFT_CHAINS = 12 };
+enum { NFT_CHAINS = 13 };
 extern const struct nft_chain_desc nft_chains[NFT_CHAINS];
 
 /* Called with each rule, borrowed; not 0 ends the walk with that result. */

@@ -75,8 +75,7 @@ static int neighbours(const struct net_def *def, bool has_ipv6, struct plan *p)
 	return r;
 }
 
-/* Else a guest that pretends to be of another network has the host carry its bytes there: in what
- * the host answers, and in the refusal of what it may not have. For IPv6 the kernel has no such switch. */
+/* No IPv4 source but the network's own. That guests use no other network's, of either family, the rules see to. */
 static int sources_v4(const struct net_def *def, struct plan *p)
 {
 	if (!has_family(def, AF_INET) || def->forward.mode == FORWARD_OPEN)

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netd-vmm's devices under Debian's kernel.
+"""netd-vmm's devices under Debian's kernels.
 
-    tests/lab/test_vmm_devices.py BUILD		(or by tests/lab/suite: vmm-devices)
+    tests/lab/test_vmm_devices.py BUILD	[PACKAGE PACKAGE]	(or by tests/lab/suite: vmm-devices)
 
 Two guests run at once in the lab, each a netd-vmm locked in as netd would have it: one whose frames
-pass in user space over a TAP, one with vhost-net over a macvtap. They ping, move data both ways and use their disks.
+pass in user space over a TAP, one with vhost-net over a macvtap. Each has a kernel of its own, the first that for
+clouds, the second a newer one for PCs, or what the PACKAGEs depend on (linux-image-rt-amd64 ...).
+They ping, move data both ways and use their disks.
 Nothing of netd takes part. A driver that means harm: test_guest_evil.py.
 """
 import fcntl
@@ -23,6 +25,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
 DATA = os.urandom(1 << 20) * 3
 BOOT_S = 240
+KERNELS = ["linux-image-cloud-amd64", "linux-image-6.12-amd64"]
 
 
 def fail(text):
@@ -39,7 +42,8 @@ class Guest:
 
     mtu = 1400
 
-    def __init__(self, folder, build, number, test, vhost=False, macvtap=False, append=""):
+    def __init__(self, folder, build, number, test, vhost=False, macvtap=False, append="", kernel=None):
+        self.kernel = kernel or folder
         self.number, self.test, self.folder = number, test, folder
         self.console_path = "%s/console%d" % (folder, number)
         self.vmm_log = "%s/vmm%d" % (folder, number)
@@ -82,8 +86,8 @@ class Guest:
         nic = "tap-fd=%d,mac=52:54:00:07:00:%02x,mtu=%d" % (tap, self.number, self.mtu)
         if vhost:
             nic += ",vhost-fd=%d" % vhost
-        return [build + "/vmm/netd-vmm", "--kernel", self.folder + "/vmlinuz",
-                "--initrd", self.folder + "/initrd",
+        return [build + "/vmm/netd-vmm", "--kernel", self.kernel + "/vmlinuz",
+                "--initrd", self.kernel + "/initrd",
                 "--cmdline", "console=ttyS0 panic=-1 quiet test=%s %s" % (self.test, append),
                 "--memory", "192", "--name", "guest%d" % self.number, "--console", self.console_path,
                 "--nic", nic, "--disk", self.disk + ",discard,serial=LAB-%d" % self.number,
@@ -212,7 +216,7 @@ def check_locked_in(guest):
             fail("guest %d: thread %s has another uid" % (guest.number, task))
 
 
-def inside(build, folder):
+def inside(build, folder, kernels):
     guests = []
     # the kernel's end alone, under a driver that needs no guest
     if subprocess.run([build + "/tests/unit/test_vhost_net"], env={"CK_FORK": "no"}).returncode:
@@ -220,10 +224,11 @@ def inside(build, folder):
     for number in (1, 2):
         with open("%s/disk%dro" % (folder, number), "wb") as f:
             f.truncate(1 << 20)
-    guests.append(Guest(folder, build, 1, "net1"))
-    guests.append(Guest(folder, build, 2, "net2", vhost=True, macvtap=True))
+    guests.append(Guest(folder, build, 1, "net1", kernel=kernel_folder(folder, kernels[0])))
+    guests.append(Guest(folder, build, 2, "net2", vhost=True, macvtap=True, kernel=kernel_folder(folder, kernels[1])))
     try:
         for guest in guests:
+            print("guest %d: Linux %s" % (guest.number, guest.wait("kernel (.*)", BOOT_S)[0]))
             check_net(guest)
             check_disk(guest)
             check_locked_in(guest)
@@ -236,24 +241,31 @@ def inside(build, folder):
     print("passed")
 
 
-def folder_make(build):
-    """The guest's kernel and initrd, outside of the lab: they are fetched and built."""
+def kernel_folder(folder, package):
+    return folder if package == KERNELS[0] else "%s/%s" % (folder, package)
+
+
+def folder_make(build, kernels=KERNELS[:1]):
+    """The guests' kernels and initrds, outside of the lab: they are fetched and built."""
     folder = build + "/lab/vmm-devices"
     os.makedirs(folder, exist_ok=True)
-    subprocess.run([HERE + "/guest", folder, HERE + "/guest-vmm"], check=True)
+    for package in kernels:
+        subprocess.run([HERE + "/guest", "--kernel", package, kernel_folder(folder, package), HERE + "/guest-vmm"],
+                       check=True)
     return folder
 
 
 def main():
-    build = os.path.realpath(sys.argv[-1])
+    args = [a for a in sys.argv[1:] if not a.startswith("--")]
+    build, kernels = os.path.realpath(args[0]), args[1:] or KERNELS
     if sys.argv[1] == "--inside":
-        inside(build, build + "/lab/vmm-devices")
+        inside(build, build + "/lab/vmm-devices", kernels)
         return
-    folder_make(build)
+    folder_make(build, kernels)
     if sys.argv[1] == "--prepare":
         return
     sys.exit(subprocess.run([HERE + "/run", "--timeout", "560", "--memory", "3072", "--",
-                             HERE + "/test_vmm_devices.py", "--inside", build]).returncode)
+                             HERE + "/test_vmm_devices.py", "--inside", build, *kernels]).returncode)
 
 
 if __name__ == "__main__":
