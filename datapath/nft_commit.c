@@ -22,7 +22,8 @@ struct writer {
 };
 
 /* nft(8)'s numbers for the types of keys; a concatenation has six bits for each. */
-enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_SERVICE = 13, TYPE_UID = 24, TYPE_IFNAME = 41 };
+enum { TYPE_STRING = 5, TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_SERVICE = 13, TYPE_UID = 24,
+       TYPE_IFNAME = 41 };
 enum { BYTEORDER_NONE, BYTEORDER_HOST, BYTEORDER_BIG };
 
 static bool same_elem(const struct plan_nft_elem *a, const struct plan_nft_elem *b)
@@ -150,6 +151,7 @@ static uint32_t key_type(const struct nft_set_id *id, uint32_t *byteorder_out)
 	*byteorder_out = BYTEORDER_HOST;
 	for (unsigned i = 0; i < ND_COUNT(c->fields) && c->fields[i]; i++) {
 		uint32_t t = c->fields[i] == NFT_FIELD_IFNAME ? TYPE_IFNAME :
+			     c->fields[i] == NFT_FIELD_WAY_BACK ? TYPE_STRING :
 			     c->fields[i] == NFT_FIELD_UID ? TYPE_UID :
 			     c->fields[i] == NFT_FIELD_PORT ? TYPE_SERVICE :
 			     id->v6 ? TYPE_IP6ADDR : TYPE_IPADDR;
@@ -163,6 +165,29 @@ static uint32_t key_type(const struct nft_set_id *id, uint32_t *byteorder_out)
 	return type;
 }
 
+/* A value of nft(8)'s own notes on a set, at `to`; returns what follows it. */
+static uint8_t *put_note(uint8_t *to, uint8_t type, uint32_t value)
+{
+	*to++ = type;
+	*to++ = sizeof(value);
+	memcpy(to, &value, sizeof(value));
+	return to + sizeof(value);
+}
+
+/* "typeof fib saddr oifname": nft(8) has no other way to say the type of such a key. */
+static uint8_t *put_typeof_way_back(uint8_t *to)
+{
+	enum { EXPR_FIB = 26, NOTES_RESULT = 0, NOTES_FLAGS = 1, NOTE_LEN = 6 };
+
+	*to++ = NFTNL_UDATA_SET_KEY_TYPEOF;
+	*to++ = NOTE_LEN + 2 + 2 * NOTE_LEN;
+	to = put_note(to, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_FIB);
+	*to++ = NFTNL_UDATA_SET_TYPEOF_DATA;
+	*to++ = 2 * NOTE_LEN;
+	to = put_note(to, NOTES_RESULT, NFT_FIB_RESULT_OIFNAME);
+	return put_note(to, NOTES_FLAGS, NFTA_FIB_F_SADDR);
+}
+
 static void put_set(struct nft_tx *tx, const struct nft_set_id *id, uint32_t set_number)
 {
 	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE,
@@ -170,13 +195,15 @@ static void put_set(struct nft_tx *tx, const struct nft_set_id *id, uint32_t set
 							    nft_classes[id->class].name });
 	uint32_t byteorder, type = key_type(id, &byteorder);
 	bool is_map = nft_classes[id->class].is_map;
-	uint8_t udata[12] = { NFTNL_UDATA_SET_KEYBYTEORDER, 4, 0, 0, 0, 0,
-			      NFTNL_UDATA_SET_DATABYTEORDER, 4 };
+	uint8_t notes[64], *end = put_note(notes, NFTNL_UDATA_SET_KEYBYTEORDER, byteorder);
 	char name[32];
 
 	if (!h)
 		return;
-	memcpy(udata + 2, &byteorder, sizeof(byteorder));
+	if (is_map)
+		end = put_note(end, NFTNL_UDATA_SET_DATABYTEORDER, 0);
+	if (nft_classes[id->class].fields[0] == NFT_FIELD_WAY_BACK)
+		end = put_typeof_way_back(end);
 	mnl_attr_put_strz(h, NFTA_SET_TABLE, NFT_TABLE);
 	mnl_attr_put_strz(h, NFTA_SET_NAME, nft_set_name(id, name));
 	mnl_attr_put_u32(h, NFTA_SET_FLAGS, htonl(is_map ? NFT_SET_MAP : 0));
@@ -185,7 +212,7 @@ static void put_set(struct nft_tx *tx, const struct nft_set_id *id, uint32_t set
 	if (is_map)
 		mnl_attr_put_u32(h, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
 	mnl_attr_put_u32(h, NFTA_SET_ID, htonl(set_number));
-	mnl_attr_put(h, NFTA_SET_USERDATA, is_map ? 12 : 6, udata);
+	mnl_attr_put(h, NFTA_SET_USERDATA, (size_t)(end - notes), notes);
 	nft_tx_msg_end(tx, h);
 }
 

@@ -26,6 +26,7 @@ const struct nft_class_desc nft_classes[NFT_CLASSES] = {
 			    .is_map = true },
 	[NFT_MASQ]	= { "masq",	{ ADDR },		.by_family = true, .by_len = true },
 	[NFT_MASQ_DEV]	= { "masqdev",	{ ADDR, IFNAME },	.by_family = true, .by_len = true },
+	[NFT_HOMES]	= { "homes",	{ NFT_FIELD_WAY_BACK } },
 	[NFT_DHCP]	= { "dhcp",	{ IFNAME } },
 	[NFT_SERVE_UID]	= { "serve_uid", { NFT_FIELD_UID } },
 	[NFT_SERVE]	= { "serve",	{ NFT_FIELD_UID, ADDR, NFT_FIELD_PORT },
@@ -83,6 +84,7 @@ static unsigned field_len(enum nft_field field, bool v6)
 {
 	switch (field) {
 	case NFT_FIELD_IFNAME:
+	case NFT_FIELD_WAY_BACK:
 		return IFNAMSIZ;
 	case NFT_FIELD_ADDR:
 		return v6 ? 16 : 4;
@@ -113,6 +115,7 @@ static void field_put(uint8_t *to, enum nft_field field, const struct nft_elem_f
 
 	switch (field) {
 	case NFT_FIELD_IFNAME:
+	case NFT_FIELD_WAY_BACK:
 		memcpy(to, ifname, strnlen(ifname, IFNAMSIZ - 1));
 		break;
 	case NFT_FIELD_ADDR:
@@ -146,7 +149,8 @@ int nft_plan_elem(struct plan *p, enum nft_class class, bool v6, const struct nf
 		id.prefix_len = f->subnet.len;
 	nft_set_name(&id, e->set);
 	for (unsigned i = 0; i < ND_COUNT(c->fields); i++) {
-		const char *ifname = c->fields[i] == NFT_FIELD_IFNAME ? f->ifname[names++] : NULL;
+		bool named = c->fields[i] == NFT_FIELD_IFNAME || c->fields[i] == NFT_FIELD_WAY_BACK;
+		const char *ifname = named ? f->ifname[names++] : NULL;
 
 		field_put(e->key + e->key_len, c->fields[i], f, ifname,
 			  c->by_len ? &masked.addr : &f->addr);
@@ -164,6 +168,7 @@ static void field_format(const uint8_t *at, enum nft_field field, bool v6, char 
 
 	switch (field) {
 	case NFT_FIELD_IFNAME:
+	case NFT_FIELD_WAY_BACK:
 		snprintf(buf, ND_IP_STRLEN, "%.*s", IFNAMSIZ - 1, (const char *)at);
 		break;
 	case NFT_FIELD_ADDR:

@@ -16,7 +16,7 @@
  *	                   -> nat_from, longest prefix first:
  *	                       nat, to its own bridge; same, to its own subnet: leave alone
  *	                       snat: the network's own chain; masq: masquerade
- *	chain sources      judged, of a source that another judged bridge leads to (not cross): drop
+ *	chain sources      judged, from a source to which one of homes leads, and this one does not: drop
  *	chain input        dhcp: drop UDP 67, which a packet socket answers
  *	chain output       serve_uid -> serve_out: serve, accept; reject
  */
@@ -37,13 +37,21 @@ enum nft_class {
 	NFT_SNAT_DEV,	/* subnet . forward device : chain */
 	NFT_MASQ,	/* subnet */
 	NFT_MASQ_DEV,	/* subnet . forward device */
+	NFT_HOMES,	/* bridge, as the way back to a source */
 	NFT_DHCP,	/* bridge */
 	NFT_SERVE_UID,	/* uid of a netd-serve */
 	NFT_SERVE,	/* uid . upstream address . port */
 	NFT_CLASSES
 };
 
-enum nft_field { NFT_FIELD_NONE, NFT_FIELD_IFNAME, NFT_FIELD_ADDR, NFT_FIELD_UID, NFT_FIELD_PORT };
+enum nft_field {
+	NFT_FIELD_NONE,
+	NFT_FIELD_IFNAME,
+	NFT_FIELD_WAY_BACK,	/* an interface's name too, but nft(8) has another type for what fib finds */
+	NFT_FIELD_ADDR,
+	NFT_FIELD_UID,
+	NFT_FIELD_PORT,
+};
 
 struct nft_class_desc {
 	const char *name;

@@ -245,22 +245,25 @@ static void masquerade_rules(struct nft_rule_writer *w)
 	nft_rule_end(w);
 }
 
-static void put_source_oifname(struct nft_rule_writer *w, uint32_t reg)
+/* Where the way back to the source leads: out of the device that the packet came in by (its index, or 0), or out of any. */
+static void put_way_back(struct nft_rule_writer *w, uint32_t flags, uint32_t result)
 {
 	struct nftnl_expr *e = nft_expr_add(w, "fib");
 
 	if (!e)
 		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIFNAME);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | flags);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, result);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, REG_1);
 }
 
 /* Who pretends to be of another network is not heard at all: else the host's answers, and its refusals before any
- * other rule is asked, would carry the guest's bytes there. Bridges do not come into it where br_netfilter shows them
- * to this chain: guests may use among themselves what subnets they like. */
+ * other rule is asked, would carry the guest's bytes there. Other sources pass, because br_netfilter shows this chain
+ * bridged packets too, and guests may use among themselves what subnets they like. */
 static void sources_rules(struct nft_rule_writer *w)
 {
+	uint32_t none = 0;
+
 	for (int v6 = 0; v6 < 2; v6++) {
 		if (!w->have->sum[NFT_JUDGED][v6])
 			continue;
@@ -269,15 +272,20 @@ static void sources_rules(struct nft_rule_writer *w)
 		nft_put_family(w);
 		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
 		nft_put_set(w, NFT_JUDGED, 0, false);
-		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
-		put_source_oifname(w, REG_2);
-		nft_put_set(w, NFT_CROSS, 0, true);
-		put_source_oifname(w, REG_1);
-		nft_put_set(w, NFT_JUDGED, 0, false);
+		put_way_back(w, NFTA_FIB_F_IIF, NFT_FIB_RESULT_OIF);
+		nft_put_cmp(w, NFT_CMP_EQ, &none, sizeof(none));
+		put_way_back(w, 0, NFT_FIB_RESULT_OIFNAME);
+		nft_put_set(w, NFT_HOMES, 0, false);
 		nft_put_counter(w);
 		nft_put_verdict(w, NF_DROP, NULL);
 		nft_rule_end(w);
 	}
+}
+
+static bool want_sources(const struct nft_counts *have, bool v6)
+{
+	(void)v6;
+	return have->sum[NFT_HOMES][0];
 }
 
 static bool want_input(const struct nft_counts *have, bool v6)
@@ -377,7 +385,7 @@ const struct nft_chain_desc nft_chains[NFT_CHAINS] = {
 	{ .name = "masquerade_ports", .uses = BIT(NFT_MASQ) | BIT(NFT_MASQ_DEV),
 	  .wanted = want_masquerade, .rules = masquerade_rules },
 	{ .name = "sources", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -300,
-	  .uses = BIT(NFT_CROSS) | BIT(NFT_JUDGED), .wanted = want_forward, .rules = sources_rules },
+	  .uses = BIT(NFT_JUDGED) | BIT(NFT_HOMES), .wanted = want_sources, .rules = sources_rules },
 	{ .name = "input", .type = "filter", .hook = NF_INET_LOCAL_IN, .priority = 0,
 	  .uses = BIT(NFT_DHCP), .wanted = want_input, .rules = input_rules },
 	{ .name = "output", .type = "filter", .hook = NF_INET_LOCAL_OUT, .priority = 0,

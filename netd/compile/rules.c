@@ -6,6 +6,8 @@
  *	isolated    x	   x	   -		    -
  *	route	    x	   x	 each subnet	    -
  *	nat	    x	   x	 IPv6 subnets	  IPv4 subnets; IPv6 too with <nat ipv6='yes'>
+ *
+ * and homes, where a judged network has addresses.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -128,6 +130,9 @@ static int forward_rules(const struct net_def *def, struct plan *p)
 		    needs_own_chain(&def->forward, v6))
 			r = own_chain(def, v6, p);
 	}
+	if (r == 0 && def->n_ips)
+		r = nft_plan_elem(p, NFT_HOMES, false,
+				  &(struct nft_elem_fields){ .ifname = { def->bridge.name } });
 	for (size_t i = 0; i < def->n_ips && r == 0 && !is_isolated(def); i++)
 		if (!subnet_seen(def, i))
 			r = subnet_rules(def, &def->ips[i], p);
