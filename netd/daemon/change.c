@@ -121,11 +121,12 @@ int change_choose_bridge(struct operation *op, struct nd_error *err)
 	return r;
 }
 
-static struct compile_port compile_port_of(const struct port *p)
+/* A device that is gone cannot be put on a bridge, nor shaped: its port goes soon. */
+static struct compile_port compile_port_of(const struct change *c, const struct port *p)
 {
 	struct compile_port out = { .def = p->def, .ours = p->plugged };
 
-	if (!p->off_since_ms)
+	if (!p->off_since_ms && host_facts_link(c->facts, p->ifname))
 		strcpy(out.ifname, p->ifname);
 	return out;
 }
@@ -161,9 +162,9 @@ int change_compile(struct change *c, const struct net_def *def, struct nd_error 
 		return nd_error_nomem(err);
 	for (size_t i = 0; i < net->n_ports; i++)
 		if (net->ports[i] != c->without)
-			ports[in.n_ports++] = compile_port_of(net->ports[i]);
+			ports[in.n_ports++] = compile_port_of(c, net->ports[i]);
 	if (c->add)
-		ports[in.n_ports++] = compile_port_of(c->add);
+		ports[in.n_ports++] = compile_port_of(c, c->add);
 	if (forward_mode_is_l3(def->forward.mode) && !c->dry)
 		r = lease_dirs_make(c->netd->lease_dirs, &net->uuid, &in.serve_uid, err);
 	if (r == 0)

@@ -121,41 +121,6 @@ static int check_ports(struct operation *op, struct nd_error *err)
 	return 0;
 }
 
-static bool is_of_port(const struct port *port, const struct plan_item *item)
-{
-	return (item->kind == PLAN_PORT && nd_streq(item->port.ifname, port->ifname)) ||
-	       (item->kind == PLAN_SHAPER && nd_streq(item->shaper.ifname, port->ifname)) ||
-	       (item->kind == PLAN_POLICER && nd_streq(item->policer.ifname, port->ifname));
-}
-
-/* What is gone cannot be put on a bridge, nor shaped: its port goes after this. */
-static void drop_missing_ports(struct check *k)
-{
-	const struct network *net = k->change.op.net;
-	struct plan *plan = k->change.plan;
-
-	for (size_t i = 0; i < net->n_ports; i++) {
-		const struct port *port = net->ports[i];
-		size_t kept = 0;
-
-		if (!port->ifname[0] || host_facts_link(k->change.facts, port->ifname))
-			continue;
-		for (size_t j = 0; j < plan->n; j++)
-			if (!is_of_port(port, &plan->items[j]))
-				plan->items[kept++] = plan->items[j];
-		plan->n = kept;
-	}
-}
-
-static int check_compile(struct check *k, struct nd_error *err)
-{
-	int r = change_compile(&k->change, k->change.op.net->live, err);
-
-	if (r == 0)
-		drop_missing_ports(k);
-	return r;
-}
-
 /* Foreign links that were on the bridge when somebody deleted it go back on, once. */
 static int put_back(struct check *k, struct plan_diff *diff)
 {
@@ -302,7 +267,7 @@ static int check_repair(struct operation *op, struct nd_error *err)
 	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
 	char owner[ND_UUID_STRLEN];
 	ND_AUTO(plan_free) struct plan *scope = NULL;
-	int r = c->plan ? 0 : check_compile(k, err);
+	int r = c->plan ? 0 : change_compile(c, op->net->live, err);
 
 	nd_uuid_format(&op->net->uuid, owner);
 	if (r == 0)
@@ -495,7 +460,7 @@ static struct check *start_check(struct netd *d, struct network *net, struct rou
 	k->round = round;
 	k->change.facts = round->facts;
 	k->change.facts_shared = true;
-	if (check_ports(&k->change.op, &err) == 0 && check_compile(k, &err) == 0)
+	if (check_ports(&k->change.op, &err) == 0 && change_compile(&k->change, net->live, &err) == 0)
 		return k;
 	nd_log(LOG_ERR, net->name, "cannot be made as it should be: %s", err.text);
 	start_check_drop(k);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What others do to netd's objects is mended at once, unless the operator asked netd to keep off."""
 import re
+import signal
 import time
 
 import netdtest
@@ -45,14 +46,27 @@ class Drift(netdtest.TestCase):
         self.mended("lease", lambda: self.g.udhcpc()["ip"])
         self.assertTrue(self.g.ping(self.out.V4))
 
+    def no_ports(self):
+        return not self.netd.ctl("net-port-list", "default", "--uuid").stdout.strip()
+
     def test_port_of_a_deleted_tap_goes(self):
         for n in range(5):
             self.netd.ctl("net-plug", "default", "--ifname", "tap%d" % n)
         for n in range(5):
             sh("ip", "link", "del", "tap%d" % n)
-        self.mended("ports", lambda: "tap" not in self.netd.ctl("net-port-list", "default").stdout)
+        self.mended("ports", self.no_ports)
         self.netd.ctl("net-plug", "default", "--ifname", "tap0")
         self.assertTrue(self.g.ping(self.out.V4))
+
+    def test_ports_of_taps_that_go_in_one_moment_go(self):
+        for n in range(5):
+            self.netd.ctl("net-plug", "default", "--ifname", "tap%d" % n)
+        self.netd.process.send_signal(signal.SIGSTOP)	# so that it learns of all at once
+        for n in range(5):
+            sh("ip", "link", "del", "tap%d" % n)
+        self.netd.process.send_signal(signal.SIGCONT)
+        self.mended("ports", self.no_ports)
+        self.netd.ctl("net-plug", "default", "--ifname", "tap0")
 
     def test_forwarding_switched_off_comes_back(self):
         sh("sysctl", "-qw", "net.ipv4.ip_forward=0")
