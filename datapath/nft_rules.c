@@ -245,6 +245,20 @@ static void masquerade_rules(struct nft_rule_writer *w)
 	nft_rule_end(w);
 }
 
+/* Goes on for what enters by an interface of the set. */
+static void put_entered(struct nft_rule_writer *w, enum nft_class class)
+{
+	nft_put_meta(w, NFT_META_IIFNAME, REG_1);
+	nft_put_set(w, class, 0, false);
+}
+
+static void end_with_drop(struct nft_rule_writer *w)
+{
+	nft_put_counter(w);
+	nft_put_verdict(w, NF_DROP, NULL);
+	nft_rule_end(w);
+}
+
 /* Where the way back to the source leads: out of the device that the packet came in by (its index, or 0), or out of any. */
 static void put_way_back(struct nft_rule_writer *w, uint32_t flags, uint32_t result)
 {
@@ -270,15 +284,12 @@ static void sources_rules(struct nft_rule_writer *w)
 		w->v6 = v6;
 		nft_rule_begin(w);
 		nft_put_family(w);
-		nft_put_meta(w, NFT_META_IIFNAME, REG_1);
-		nft_put_set(w, NFT_JUDGED, 0, false);
+		put_entered(w, NFT_JUDGED);
 		put_way_back(w, NFTA_FIB_F_IIF, NFT_FIB_RESULT_OIF);
 		nft_put_cmp(w, NFT_CMP_EQ, &none, sizeof(none));
 		put_way_back(w, 0, NFT_FIB_RESULT_OIFNAME);
 		nft_put_set(w, NFT_HOMES, 0, false);
-		nft_put_counter(w);
-		nft_put_verdict(w, NF_DROP, NULL);
-		nft_rule_end(w);
+		end_with_drop(w);
 	}
 }
 
@@ -303,11 +314,8 @@ static void input_rules(struct nft_rule_writer *w)
 	nft_put_l4proto(w, IPPROTO_UDP);
 	nft_put_payload(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, REG_1);
 	nft_put_cmp(w, NFT_CMP_EQ, &bootps, sizeof(bootps));
-	nft_put_meta(w, NFT_META_IIFNAME, REG_1);
-	nft_put_set(w, NFT_DHCP, 0, false);
-	nft_put_counter(w);
-	nft_put_verdict(w, NF_DROP, NULL);
-	nft_rule_end(w);
+	put_entered(w, NFT_DHCP);
+	end_with_drop(w);
 }
 
 static bool want_output(const struct nft_counts *have, bool v6)

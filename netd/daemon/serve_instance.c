@@ -7,14 +7,15 @@
 #include <time.h>
 
 #include "netd/base/array.h"
+#include "netd/base/hash.h"
 #include "netd/base/log.h"
 #include "netd/daemon/serve_sockets.h"
 
 #define ANSWER_US (30 * 1000000ull)	/* START, CONFIG: a damaged database is rebuilt in this time */
 #define ADOPT_US (3 * 1000000ull)
 #define QUIT_US (2 * 1000000ull)
-#define LOOK_US (5 * 1000000ull)	/* a server is asked whether it answers at least so seldom ... */
-#define LOOK_GAP_US 100000ull		/* ... and with many of them so seldom that one look follows another by this */
+#define LOOK_US (5 * 1000000ull)	/* the longest time until a server is asked whether it answers, and ... */
+#define LOOK_GAP_US 100000ull	/* ... what each server adds to it where there are many */
 #define PONG_US (3 * 1000000ull)
 #define DEATHS 5			/* so many within ... */
 #define DEATHS_WINDOW_US (10 * 1000000ull)	/* ... is a crash loop, which is slowed to ... */
@@ -201,7 +202,7 @@ static void on_gone(void *arg, struct child *p, const char *why)
  * that began together (500 adopted in one moment) are not woken together for ever. */
 static uint64_t look_us(const struct serve_instance *i)
 {
-	uint64_t all_us = i->context->n_instances * LOOK_GAP_US;
+	uint64_t all_us = nd_hash_count(i->context->instances) * LOOK_GAP_US;
 	uint64_t longest_us = all_us > LOOK_US ? all_us : LOOK_US;
 
 	return longest_us / 2 + longest_us / 2 * i->uuid.bytes[sizeof(i->uuid.bytes) - 1] / 255;

@@ -24,7 +24,7 @@ struct serve_instance;
 struct serve_context {
 	struct servers_options options;		/* strings owned by servers.c */
 	struct serve_pool *pool;
-	size_t n_instances;
+	const struct nd_hash *instances;	/* all of them; owned by servers.c */
 	/* The instance ended as it was told to, or never came up: it is to be forgotten and freed. */
 	void (*ended)(void *arg, struct serve_instance *i);
 	void *arg;

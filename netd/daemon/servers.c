@@ -30,7 +30,6 @@ static void on_ended(void *arg, struct serve_instance *i)
 	struct nd_uuid uuid = *serve_instance_uuid(i);
 
 	nd_hash_remove(s->by_uuid, uuid.bytes, sizeof(uuid.bytes));
-	s->context.n_instances = nd_hash_count(s->by_uuid);
 	serve_sockets_unlink(s->context.options.run_dir, &uuid);
 	serve_instance_free(i);
 }
@@ -74,6 +73,7 @@ int servers_new(const struct servers_options *opt, struct servers **out, struct 
 			   opt->spares ? opt->spares : SPARES, &s->context.pool, err);
 	if (r < 0)
 		return r;
+	s->context.instances = s->by_uuid;
 	s->context.ended = on_ended;
 	s->context.arg = s;
 	*out = nd_take_ptr(&s);
@@ -85,10 +85,8 @@ static struct serve_instance *add(struct servers *s, const struct nd_uuid *uuid)
 {
 	struct serve_instance *i = serve_instance_new(&s->context, uuid);
 
-	if (i && nd_hash_set(s->by_uuid, serve_instance_uuid(i)->bytes, sizeof(uuid->bytes), i) == 0) {
-		s->context.n_instances = nd_hash_count(s->by_uuid);
+	if (i && nd_hash_set(s->by_uuid, serve_instance_uuid(i)->bytes, sizeof(uuid->bytes), i) == 0)
 		return i;
-	}
 	serve_instance_free(i);
 	return NULL;
 }
