@@ -14,7 +14,7 @@
 #include "vmm/virtio.h"
 
 #define BUDGET 64			/* frames for each wake-up, then others have their turn */
-#define PUBLISH_EVERY 16		/* frames that may wait until the guest hears of them */
+#define PUBLISH_EVERY 16		/* received frames that may wait until the guest hears of them */
 #define DRAIN_MAX 4096
 #define IOV_WINDOW (2 * VIRTQUEUE_SIZE_MAX)
 #define IOV_READ_MAX (VIRTQUEUE_SIZE_MAX - 1)	/* beside the spill */
@@ -347,8 +347,6 @@ static bool transmit_some(struct net_pair *p)
 	struct vq_chain c;
 
 	for (unsigned i = 0; i < BUDGET; i++) {
-		if (i % PUBLISH_EVERY == PUBLISH_EVERY - 1)
-			virtio_queue_publish(p->device, p->tx);
 		if (!virtqueue_pop(q, p->tx_iov, &c)) {
 			virtio_queue_check(p->device, p->tx);
 			if (!virtqueue_kicks_on(q))
@@ -362,6 +360,8 @@ static bool transmit_some(struct net_pair *p)
 			return false;
 		}
 		virtqueue_push(q, c.head, 0);
+		/* at once: a guest's TCP sends no more before it sees that what it sent has left */
+		virtio_queue_publish(p->device, p->tx);
 	}
 	return true;
 }
@@ -375,7 +375,6 @@ void net_pair_transmit(struct net_pair *p)
 	p->tx_blocked = false;
 	virtqueue_kicks_off(tx_queue(p));
 	more = transmit_some(p);
-	virtio_queue_publish(p->device, p->tx);
 	if (more)
 		virtio_queue_again(p->device, p->tx);
 }
