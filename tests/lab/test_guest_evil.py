@@ -19,8 +19,6 @@ from netdtest import sh, wait_for
 
 SECONDS = int(os.environ.get("NETD_EVIL_SECONDS", "12"))
 SEED = int(os.environ.get("NETD_EVIL_SEED") or int.from_bytes(os.urandom(4), "big"))
-# Two CPUs of an emulated machine's own machine bring the emulated kernel to its end now and then, whatever they do.
-CPUS = 2 if sh("systemd-detect-virt", check=False).stdout.strip() == "kvm" else 1
 MARK = b"EVILEVIL"
 KINDS = (("qemu", 1), ("vhost", 1), ("qemu", 2), ("vhost", 2))	# who moves the frames, pairs of queues
 NETWORKS = {"evil": 120, "victim": 121}
@@ -78,7 +76,7 @@ class Evil(labtest.GuestCase):
         with open(disk, "wb") as f:
             f.truncate(1 << 20)
         self.define("evil", [nic("network", "network='evil'", driver, n, queues) for n, (driver, queues) in enumerate(KINDS)] +
-                    ["<disk type='file'><source file='%s'/><target dev='vda'/></disk>" % disk], cpus=CPUS)
+                    ["<disk type='file'><source file='%s'/><target dev='vda'/></disk>" % disk], cpus=2)
         self.define("victim", [nic("network", "network='victim'", "vhost", 9)])
 
     def lease(self, guest):
