@@ -21,7 +21,6 @@
 #define SLOT 5
 #define RX 0
 #define TX 1
-#define BUFFERS GUEST_DATA
 #define TX_FRAME (GUEST_DATA + 0x400000)
 #define HAS(feature) (1ull << (feature))
 
@@ -101,10 +100,16 @@ static void teardown(void)
 	guest_fini(&g);
 }
 
+/* Where a receive queue's buffer lies: a queue must not write over what another one received. */
+static uint64_t buffer_gpa(unsigned queue, unsigned i)
+{
+	return GUEST_DATA + queue * 0x100000 + i * 0x1000;
+}
+
 static void put_buffers(unsigned queue, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct drv_buffer b = { BUFFERS + i * 0x1000, 1600, true };
+		struct drv_buffer b = { buffer_gpa(queue, i), 1600, true };
 
 		drv_add(&g.queues[queue], &b, 1);
 	}
@@ -136,7 +141,7 @@ static bool answered(unsigned timeout_ms)
 	for (unsigned ms = 0; ms < timeout_ms; ms++) {
 		guest_run(&g);
 		while (drv_get(&g.queues[RX], &head, &len))
-			if (arp_is_answer(drv_at(g.memory, BUFFERS + head * 0x1000, len), len, own))
+			if (arp_is_answer(drv_at(g.memory, buffer_gpa(RX, head), len), len, own))
 				return true;
 		(void)poll(NULL, 0, 1);
 	}
@@ -259,7 +264,7 @@ START_TEST(several_pairs_have_a_kernel_each)
 	for (unsigned ms = 0; ms < 5000; ms++) {
 		for (unsigned queue = 0; queue < 4; queue += 2)
 			while (drv_get(&g.queues[queue], &head, &len))
-				if (arp_is_answer(drv_at(g.memory, BUFFERS + head * 0x1000, len),
+				if (arp_is_answer(drv_at(g.memory, buffer_gpa(queue, head), len),
 						  len, own))
 					return;
 		(void)poll(NULL, 0, 1);
