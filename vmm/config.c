@@ -31,7 +31,7 @@ static void fd_close(int *fd)
 
 void vmm_nic_init(struct vmm_nic *n)
 {
-	*n = (struct vmm_nic){ .link_up = true, .n_queue_pairs = 1, .offloads = VMM_OFFLOAD_ALL };
+	*n = (struct vmm_nic){ .link_up = true, .n_queue_pairs = 1, .features = VMM_NIC_FEATURES };
 	for (size_t i = 0; i < VMM_QUEUE_PAIRS_MAX; i++)
 		n->tap_fds[i] = n->vhost_fds[i] = -1;
 }
@@ -122,9 +122,10 @@ static void nic_put(const struct vmm_nic *n, struct wr *w, struct vmm_fds *fds)
 	wire_put_string(w, n->id);
 	wire_put_mac(w, &n->mac);
 	wr_u16(w, n->mtu_bytes);
-	wr_u16(w, n->queue_size);
+	wr_u16(w, n->rx_queue_size);
+	wr_u16(w, n->tx_queue_size);
 	wr_u8(w, n->slot);
-	wr_u8(w, n->offloads);
+	wr_u16(w, n->features);
 	wr_u8(w, n->link_up);
 	wr_u8(w, n->n_queue_pairs);
 	for (size_t i = 0; i < n->n_queue_pairs && i < VMM_QUEUE_PAIRS_MAX; i++) {
@@ -139,9 +140,10 @@ static void nic_get(struct rd *r, struct vmm_fds *fds, struct vmm_nic *n)
 	wire_get_text(r, n->id, sizeof(n->id));
 	n->mac = wire_get_mac(r);
 	n->mtu_bytes = rd_u16(r);
-	n->queue_size = rd_u16(r);
+	n->rx_queue_size = rd_u16(r);
+	n->tx_queue_size = rd_u16(r);
 	n->slot = rd_u8(r);
-	n->offloads = rd_u8(r);
+	n->features = rd_u16(r);
 	n->link_up = get_bool(r);
 	n->n_queue_pairs = rd_u8(r);
 	if (n->n_queue_pairs > VMM_QUEUE_PAIRS_MAX)
@@ -315,6 +317,11 @@ static int slot_check(uint8_t slot, uint32_t *taken, const char *id, struct nd_e
 	return 0;
 }
 
+static bool queue_size_good(uint16_t n)
+{
+	return !n || (n >= 16 && n <= 1024 && !(n & (n - 1)));
+}
+
 static int nic_check(const struct vmm_config *c, size_t i, struct nd_error *err)
 {
 	const struct vmm_nic *n = &c->nics[i];
@@ -323,13 +330,12 @@ static int nic_check(const struct vmm_config *c, size_t i, struct nd_error *err)
 	for (size_t k = 0; k < i; k++)
 		if (strcmp(c->nics[k].id, n->id) == 0)
 			return nd_error_set(err, ND_ERR_INVALID_ARG, "two NICs are called '%s'", n->id);
-	if (!n->id[0] || n->n_queue_pairs < 1 || (n->offloads & ~VMM_OFFLOAD_ALL))
+	if (!n->id[0] || n->n_queue_pairs < 1 || (n->features & ~VMM_NIC_FEATURES))
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "NIC '%s' lacks a name or queues", n->id);
-	if (n->queue_size && (n->queue_size < 16 || n->queue_size > 1024 ||
-			      (n->queue_size & (n->queue_size - 1))))
+	if (!queue_size_good(n->rx_queue_size) || !queue_size_good(n->tx_queue_size))
 		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
-				    "NIC '%s': a queue of %u is not a power of two from 16 to 1024",
-				    n->id, n->queue_size);
+				    "NIC '%s': a queue of %u or %u is not a power of two from 16 to 1024",
+				    n->id, n->rx_queue_size, n->tx_queue_size);
 	for (size_t q = 0; q < n->n_queue_pairs; q++)
 		if (n->tap_fds[q] < 0 || (n->vhost_fds[q] >= 0) != vhost)
 			return nd_error_set(err, ND_ERR_INVALID_ARG,

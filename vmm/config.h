@@ -31,22 +31,31 @@ enum vmm_action {
 	VMM_PRESERVE,			/* stays as it is, paused */
 };
 
-enum vmm_offload {
-	VMM_OFFLOAD_CSUM = 1 << 0,	/* checksums left to the other side, both ways */
-	VMM_OFFLOAD_TSO4 = 1 << 1,
-	VMM_OFFLOAD_TSO6 = 1 << 2,
-	VMM_OFFLOAD_USO = 1 << 3,	/* where the kernel's TAP has it */
-	VMM_OFFLOAD_MRG_RXBUF = 1 << 4,
-	VMM_OFFLOAD_ALL = (1 << 5) - 1,
+/* What a NIC may offer to its driver. HOST: what the guest may leave to the host when it sends; GUEST: what the
+ * host may leave to the guest. What needs another that is missing is not offered (virtio 1.2, 5.1.3.1). */
+enum vmm_nic_feature {
+	VMM_HOST_CSUM = 1 << 0,
+	VMM_HOST_TSO4 = 1 << 1,
+	VMM_HOST_TSO6 = 1 << 2,
+	VMM_HOST_ECN = 1 << 3,
+	VMM_HOST_UFO = 1 << 4,		/* and USO; where the kernel's TAP has it */
+	VMM_GUEST_CSUM = 1 << 5,
+	VMM_GUEST_TSO4 = 1 << 6,
+	VMM_GUEST_TSO6 = 1 << 7,
+	VMM_GUEST_ECN = 1 << 8,
+	VMM_GUEST_UFO = 1 << 9,
+	VMM_MRG_RXBUF = 1 << 10,
+	VMM_EVENT_IDX = 1 << 11,
+	VMM_NIC_FEATURES = (1 << 12) - 1,
 };
 
 struct vmm_nic {
 	char id[VMM_ID_MAX];		/* unique among NICs, e.g. its alias */
 	struct nd_mac mac;
 	uint16_t mtu_bytes;		/* offered to the guest; 0: not */
-	uint16_t queue_size;		/* descriptors of each ring, a power of two; 0: 256 */
+	uint16_t rx_queue_size, tx_queue_size;	/* descriptors of each ring, a power of two; 0: 256 */
 	uint8_t slot;			/* 1 to 31, or 0: the lowest free one */
-	uint8_t offloads;		/* enum vmm_offload */
+	uint16_t features;		/* enum vmm_nic_feature */
 	bool link_up;
 	uint8_t n_queue_pairs;		/* 1 to VMM_QUEUE_PAIRS_MAX */
 	int tap_fds[VMM_QUEUE_PAIRS_MAX];
@@ -93,7 +102,7 @@ struct vmm_fds {
 
 void vmm_fds_close(struct vmm_fds *fds);
 
-/* All descriptors -1, actions and offloads as libvirt's defaults. */
+/* All descriptors -1, actions and features as libvirt's defaults. */
 void vmm_config_init(struct vmm_config *c);
 /* Closes and frees what it holds. */
 void vmm_config_fini(struct vmm_config *c);

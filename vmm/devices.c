@@ -128,9 +128,10 @@ static int nic_net_new(struct devices *d, struct vmm_nic *from, struct nic *n, s
 	char name[LOG_NAME_MAX];
 	struct virtio_net_spec spec = {
 		.name = log_name(d, from->id, name), .mtu_bytes = from->mtu_bytes,
-		.queue_size = from->queue_size ? from->queue_size : QUEUE_SIZE_DEFAULT,
+		.rx_queue_size = from->rx_queue_size ? from->rx_queue_size : QUEUE_SIZE_DEFAULT,
+		.tx_queue_size = from->tx_queue_size ? from->tx_queue_size : QUEUE_SIZE_DEFAULT,
 		.n_pairs = from->n_queue_pairs, .link_up = from->link_up,
-		.offloads = from->offloads, .filter_changed = filter_changed, .arg = n,
+		.features = from->features, .filter_changed = filter_changed, .arg = n,
 	};
 
 	if (spec.n_pairs < 1 || spec.n_pairs > NET_PAIRS_MAX)

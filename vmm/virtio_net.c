@@ -78,37 +78,42 @@ static unsigned ctrl_queue(const struct virtio_net *n)
 #define F_GUEST_USO6 55
 #define F_HOST_USO 56
 
-/* What the guest can be offered, what allows it, and what the TAP must take for it. */
+/* What the guest can be offered, what allows it, what the TAP must take for it, and what it is no use without (any of
+ * them; 5.1.3.1). A row comes after those that it needs. */
 static const struct {
 	unsigned feature, allowed_by, flags;
+	uint64_t needs;
 } offloads[] = {
-	{ VIRTIO_NET_F_CSUM, VMM_OFFLOAD_CSUM, 0 },
-	{ VIRTIO_NET_F_HOST_TSO4, VMM_OFFLOAD_TSO4, 0 },
-	{ VIRTIO_NET_F_HOST_TSO6, VMM_OFFLOAD_TSO6, 0 },
-	{ VIRTIO_NET_F_HOST_ECN, VMM_OFFLOAD_TSO4, 0 },
+	{ VIRTIO_NET_F_CSUM, VMM_HOST_CSUM, 0, 0 },
+	{ VIRTIO_NET_F_HOST_TSO4, VMM_HOST_TSO4, 0, BIT(VIRTIO_NET_F_CSUM) },
+	{ VIRTIO_NET_F_HOST_TSO6, VMM_HOST_TSO6, 0, BIT(VIRTIO_NET_F_CSUM) },
+	{ VIRTIO_NET_F_HOST_ECN, VMM_HOST_ECN, 0,
+	  BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) },
 	/* a TAP that takes them on the way in has them on the way out */
-	{ VIRTIO_NET_F_HOST_UFO, VMM_OFFLOAD_USO, TUN_F_UFO },
-	{ F_HOST_USO, VMM_OFFLOAD_USO, NET_PORT_USO },
-	{ VIRTIO_NET_F_GUEST_CSUM, VMM_OFFLOAD_CSUM, TUN_F_CSUM },
-	{ VIRTIO_NET_F_GUEST_TSO4, VMM_OFFLOAD_TSO4, TUN_F_TSO4 },
-	{ VIRTIO_NET_F_GUEST_TSO6, VMM_OFFLOAD_TSO6, TUN_F_TSO6 },
-	{ VIRTIO_NET_F_GUEST_ECN, VMM_OFFLOAD_TSO4, TUN_F_TSO_ECN },
-	{ VIRTIO_NET_F_GUEST_UFO, VMM_OFFLOAD_USO, TUN_F_UFO },
-	{ F_GUEST_USO4, VMM_OFFLOAD_USO, NET_PORT_USO },
-	{ F_GUEST_USO6, VMM_OFFLOAD_USO, NET_PORT_USO },
+	{ VIRTIO_NET_F_HOST_UFO, VMM_HOST_UFO, TUN_F_UFO, BIT(VIRTIO_NET_F_CSUM) },
+	{ F_HOST_USO, VMM_HOST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_CSUM) },
+	{ VIRTIO_NET_F_GUEST_CSUM, VMM_GUEST_CSUM, TUN_F_CSUM, 0 },
+	{ VIRTIO_NET_F_GUEST_TSO4, VMM_GUEST_TSO4, TUN_F_TSO4, BIT(VIRTIO_NET_F_GUEST_CSUM) },
+	{ VIRTIO_NET_F_GUEST_TSO6, VMM_GUEST_TSO6, TUN_F_TSO6, BIT(VIRTIO_NET_F_GUEST_CSUM) },
+	{ VIRTIO_NET_F_GUEST_ECN, VMM_GUEST_ECN, TUN_F_TSO_ECN,
+	  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) },
+	{ VIRTIO_NET_F_GUEST_UFO, VMM_GUEST_UFO, TUN_F_UFO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
+	{ F_GUEST_USO4, VMM_GUEST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
+	{ F_GUEST_USO6, VMM_GUEST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
 };
 
 static uint64_t offered_offloads(const struct virtio_net *n, unsigned allowed)
 {
 	uint64_t f = 0;
 
-	if (!(allowed & VMM_OFFLOAD_CSUM))
-		return 0;		/* segments need checksums (5.1.3.1) */
 	for (size_t i = 0; i < ND_COUNT(offloads); i++)
 		if (allowed & offloads[i].allowed_by &&
-		    (n->offloads & offloads[i].flags) == offloads[i].flags)
+		    (n->offloads & offloads[i].flags) == offloads[i].flags &&
+		    (!offloads[i].needs || f & offloads[i].needs))
 			f |= BIT(offloads[i].feature);
-	return f | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	if (f & NET_CTRL_OFFLOAD_BITS)
+		f |= BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	return f;
 }
 
 /* What the TAP may do by these features of the receiving guest. */
@@ -137,9 +142,9 @@ static uint64_t offered(const struct virtio_net *n, const struct virtio_net_spec
 		f |= BIT(VIRTIO_NET_F_MQ);
 	if (!by_vhost(n))
 		f |= BIT(VIRTIO_NET_F_CTRL_VLAN);	/* the kernel has no filter for it */
-	if (spec->offloads & VMM_OFFLOAD_MRG_RXBUF)
+	if (spec->features & VMM_MRG_RXBUF)
 		f |= BIT(VIRTIO_NET_F_MRG_RXBUF);
-	return f | offered_offloads(n, spec->offloads);
+	return f | offered_offloads(n, spec->features);
 }
 
 /* Rings' features in which vhost has a say are offered when all its queues have them. */
@@ -431,6 +436,7 @@ static int prepare_taps(struct virtio_net *n, struct nd_error *err)
 static int device_init(struct virtio_net *n, const struct virtio_net_spec *spec, struct nd_error *err)
 {
 	uint16_t sizes[VIRTIO_QUEUES_MAX];
+	int r;
 
 	n->device.ops = &net_ops;
 	n->device.self = n;
@@ -440,9 +446,12 @@ static int device_init(struct virtio_net *n, const struct virtio_net_spec *spec,
 	n->device.config_bytes = offsetof(struct virtio_net_config, speed);
 	n->device.n_queues = 2 * n->n_pairs + 1;
 	for (unsigned i = 0; i < 2 * n->n_pairs; i++)
-		sizes[i] = spec->queue_size;
+		sizes[i] = i % 2 ? spec->tx_queue_size : spec->rx_queue_size;
 	sizes[2 * n->n_pairs] = CTRL_SIZE;
-	return virtio_init(&n->device, sizes, err);
+	r = virtio_init(&n->device, sizes, err);
+	if (!(spec->features & VMM_EVENT_IDX))
+		n->device.offered &= ~BIT(VIRTIO_RING_F_EVENT_IDX);
+	return r;
 }
 
 static int net_init(struct virtio_net *n, const struct virtio_net_spec *spec, int *vhost_fds,

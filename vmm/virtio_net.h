@@ -31,12 +31,12 @@ struct virtio_net_spec {
 	const char *name;		/* for the log, copied */
 	uint8_t mac[6];
 	uint16_t mtu_bytes;		/* 0: not told to the guest */
-	uint16_t queue_size;		/* a power of 2 */
+	uint16_t rx_queue_size, tx_queue_size;	/* powers of 2 */
 	unsigned n_pairs;		/* 1 to NET_PAIRS_MAX */
 	int tap_fds[NET_PAIRS_MAX];	/* taken */
 	int vhost_fds[NET_PAIRS_MAX];	/* taken; -1 (any of them): in user space */
 	bool link_up;
-	unsigned offloads;		/* enum vmm_offload: what may be left to the other side */
+	unsigned features;		/* enum vmm_nic_feature: what may be offered */
 	/* The guest wants to see other frames than before (virtio_net_filter()). NULL: nobody asks. */
 	void (*filter_changed)(void *arg);
 	void *arg;

@@ -401,6 +401,14 @@ static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
 	return differs;
 }
 
+static bool driver_differs(const struct dom_nic *a, const struct dom_nic *b)
+{
+	return a->driver != b->driver || a->queues != b->queues || a->event_idx != b->event_idx ||
+	       a->rx_queue_size != b->rx_queue_size || a->tx_queue_size != b->tx_queue_size ||
+	       memcmp(&a->host, &b->host, sizeof(a->host)) != 0 ||
+	       memcmp(&a->guest, &b->guest, sizeof(a->guest)) != 0;
+}
+
 /* Of what the client's document says, the rest must be as it is. */
 static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd_error *err)
 {
@@ -410,7 +418,7 @@ static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd
 		{ "source bridge", is->type == DOM_NIC_BRIDGE && !nd_streq0(is->bridge, asked->bridge) },
 		{ "source device", !nd_streq0(is->dev, asked->dev) || is->mode != asked->mode },
 		{ "portgroup", !nd_streq0(is->portgroup, asked->portgroup) },
-		{ "driver", asked->driver != is->driver || asked->queues != is->queues },
+		{ "driver", driver_differs(asked, is) },
 		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
 		{ "isolation", asked->isolated != is->isolated },
 		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },

@@ -21,6 +21,27 @@ void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE])
 	snprintf(out, GUEST_ALIAS_SIZE, "netd-guest:%s", nd_uuid_format(&g->uuid, uuid));
 }
 
+/* What <driver> leaves on. */
+static uint16_t nic_features(const struct dom_nic *nic)
+{
+	const struct dom_offloads *host = &nic->host, *guest = &nic->guest;
+	const struct { enum dom_switch value; uint16_t features; } switches[] = {
+		{ nic->event_idx, VMM_EVENT_IDX }, { host->mrg_rxbuf, VMM_MRG_RXBUF },
+		{ host->csum, VMM_HOST_CSUM }, { host->tso4, VMM_HOST_TSO4 },
+		{ host->tso6, VMM_HOST_TSO6 }, { host->ecn, VMM_HOST_ECN }, { host->ufo, VMM_HOST_UFO },
+		{ host->gso, VMM_HOST_TSO4 | VMM_HOST_TSO6 | VMM_HOST_ECN | VMM_HOST_UFO },
+		{ guest->csum, VMM_GUEST_CSUM }, { guest->tso4, VMM_GUEST_TSO4 },
+		{ guest->tso6, VMM_GUEST_TSO6 }, { guest->ecn, VMM_GUEST_ECN },
+		{ guest->ufo, VMM_GUEST_UFO },
+	};
+	uint16_t on = VMM_NIC_FEATURES;
+
+	for (size_t i = 0; i < ND_COUNT(switches); i++)
+		if (switches[i].value == DOM_OFF)
+			on &= (uint16_t)~switches[i].features;
+	return on;
+}
+
 void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_nic *out)
 {
 	vmm_nic_init(out);
@@ -30,6 +51,9 @@ void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_
 	out->slot = nic->info.at.slot;
 	out->link_up = nic->link != DOM_LINK_DOWN;
 	out->n_queue_pairs = (uint8_t)(nic->queues ? nic->queues : 1);
+	out->rx_queue_size = (uint16_t)nic->rx_queue_size;
+	out->tx_queue_size = (uint16_t)nic->tx_queue_size;
+	out->features = nic_features(nic);
 }
 
 static int set_text(char **to, const char *text, struct nd_error *err)

@@ -47,6 +47,8 @@ enum dom_clock { DOM_CLOCK_ABSENT, DOM_CLOCK_UTC, DOM_CLOCK_LOCALTIME, DOM_CLOCK
 
 enum dom_driver { DOM_DRIVER_ABSENT, DOM_DRIVER_QEMU, DOM_DRIVER_VHOST };
 
+enum dom_switch { DOM_SWITCH_ABSENT, DOM_ON, DOM_OFF };
+
 struct dom_disk {
 	enum { DOM_DISK_ABSENT, DOM_DISK_FILE, DOM_DISK_BLOCK } type;
 	int device, format, bus;	/* enums of one value: disk, raw, virtio */
@@ -91,6 +93,13 @@ struct dom_nic {
 	int model;			/* an enum of one value: virtio */
 	enum dom_driver driver;
 	uint32_t queues;		/* 0: 1 */
+	uint32_t rx_queue_size, tx_queue_size;	/* descriptors; 0: the runner's default */
+	enum dom_switch event_idx;
+	/* What one side may leave to the other: the host for what the guest sends, and the guest for
+	 * what it receives. gso: all of the host's segmentation. */
+	struct dom_offloads {
+		enum dom_switch csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf;
+	} host, guest;
 	enum { DOM_LINK_ABSENT, DOM_LINK_UP, DOM_LINK_DOWN } link;
 	uint32_t mtu_bytes;		/* 0: the network's, or the device's */
 	struct dom_info info;

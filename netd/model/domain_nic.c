@@ -9,14 +9,19 @@
 /* What a bridge takes (IEEE 802.1Q 9.6). */
 enum { VLAN_FIRST = 1, VLAN_LAST = 4094 };
 
+/* What QEMU takes. */
+enum { QUEUE_SIZE_MIN = 256, QUEUE_SIZE_MAX = 1024 };
+
 DOM_ONLY(virtio_names, "virtio");
 
 static const char *const nic_types[] = { NULL, "network", "bridge", "direct", "ethernet" };
 static const char *const nic_drivers[] = { NULL, "qemu", "vhost" };
 static const char *const direct_modes[] = { NULL, "vepa", "bridge", "private", "passthrough" };
 static const char *const link_states[] = { NULL, "up", "down" };
+static const char *const switches[] = { NULL, "on", "off" };
 
 #define NIC(field_) XML_FIELD(struct dom_nic, field_)
+#define SWITCH(name_, field_) { .name = name_, .kind = XML_ENUM, NIC(field_), XML_NAMES(switches) }
 
 static const struct xml_attr mac_attrs[] = {
 	{ .name = "address", .kind = XML_MAC, NIC(mac), XML_HAS(struct dom_nic, has_mac),
@@ -118,12 +123,56 @@ static const struct xml_elem model_elem = {
 static const struct xml_attr nic_driver_attrs[] = {
 	{ .name = "name", .kind = XML_ENUM, NIC(driver), XML_NAMES(nic_drivers),
 	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+	SWITCH("event_idx", event_idx),
 	{ .name = "queues", .kind = XML_UINT, NIC(queues), .min = 1, .max = DOM_QUEUES_MAX,
 	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+	{ .name = "rx_queue_size", .kind = XML_UINT, NIC(rx_queue_size), .min = QUEUE_SIZE_MIN,
+	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
+	{ .name = "tx_queue_size", .kind = XML_UINT, NIC(tx_queue_size), .min = QUEUE_SIZE_MIN,
+	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
 };
+
+static const struct xml_attr host_attrs[] = {
+	SWITCH("csum", host.csum), SWITCH("gso", host.gso), SWITCH("tso4", host.tso4),
+	SWITCH("tso6", host.tso6), SWITCH("ecn", host.ecn), SWITCH("ufo", host.ufo),
+	SWITCH("mrg_rxbuf", host.mrg_rxbuf),
+};
+
+static const struct xml_elem host_elem = {
+	.name = "host", .size = sizeof(struct dom_nic), XML_ATTRS(host_attrs),
+};
+
+static const struct xml_attr guest_attrs[] = {
+	SWITCH("csum", guest.csum), SWITCH("tso4", guest.tso4), SWITCH("tso6", guest.tso6),
+	SWITCH("ecn", guest.ecn), SWITCH("ufo", guest.ufo),
+};
+
+static const struct xml_elem guest_elem = {
+	.name = "guest", .size = sizeof(struct dom_nic), XML_ATTRS(guest_attrs),
+};
+
+static const struct xml_child nic_driver_children[] = {
+	{ .elem = &host_elem },
+	{ .elem = &guest_elem },
+};
+
+static int driver_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	const struct dom_nic *nic = self;
+	const struct { const char *name; uint32_t size; } queues[] = {
+		{ "rx_queue_size", nic->rx_queue_size }, { "tx_queue_size", nic->tx_queue_size },
+	};
+
+	for (size_t i = 0; i < ND_COUNT(queues); i++)
+		if (queues[i].size & (queues[i].size - 1))
+			return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "%s '%u' is not a power of two",
+					queues[i].name, queues[i].size);
+	return 0;
+}
 
 static const struct xml_elem nic_driver_elem = {
 	.name = "driver", .size = sizeof(struct dom_nic), XML_ATTRS(nic_driver_attrs),
+	XML_CHILDREN(nic_driver_children), .check = driver_check,
 };
 
 static const struct xml_attr link_attrs[] = {

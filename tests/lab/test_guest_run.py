@@ -32,6 +32,24 @@ class Run(netdtest.TestCase):
         self.guest.type("sh " + command + "\n")
         return self.guest.expect_match(pattern, seconds)
 
+    def detach(self):
+        self.netd.ctl("detach-interface", "one", "network", "--mac", SECOND)
+        wait_for("the second NIC to go", lambda: SECOND not in self.netd.ctl("domiflist", "one").stdout, timeout=30)
+
+    def driver_is_offered_what_the_document_leaves_on(self):
+        path = os.path.join(self.netd.root, "nic.xml")
+        with open(path, "w") as f:
+            f.write("""<interface type='network'><mac address='%s'/><source network='default'/>
+                <driver event_idx='off' rx_queue_size='512' tx_queue_size='1024'><host tso6='off' mrg_rxbuf='off'/><guest csum='off'/></driver>
+                </interface>""" % SECOND)
+        self.netd.ctl("attach-device", "one", path)
+        bits = self.told("sleep 2; cat /sys/class/net/eth1/device/features", "= ([01]{64})")[1]
+        # linux/virtio_net.h, linux/virtio_ring.h
+        bit = {"csum": 0, "guest csum": 1, "guest tso4": 7, "tso4": 11, "tso6": 12, "mrg_rxbuf": 15, "indirect": 28, "event_idx": 29}
+        self.assertEqual({what for what in bit if bits[bit[what]] == "1"}, {"csum", "tso4", "indirect"})
+        self.told("ip link set eth1 up; udhcpc -i eth1 -q -n -t 10 -T 1 -s /bin/udhcpc-script", r"= lease: ([\d.]+)/")
+        self.detach()
+
     def test_a_guest_from_its_boot_to_its_end(self):
         ctl = self.netd.ctl
         address = self.told("ip link set eth0 up; udhcpc -i eth0 -q -n -t 10 -T 1 -s /bin/udhcpc-script",
@@ -47,8 +65,8 @@ class Run(netdtest.TestCase):
 
         ctl("attach-interface", "one", "network", "default", "--mac", SECOND)
         self.told("sleep 2; cat /sys/class/net/*/address", "= " + SECOND)
-        ctl("detach-interface", "one", "network", "--mac", SECOND)
-        wait_for("the second NIC to go", lambda: SECOND not in ctl("domiflist", "one").stdout, timeout=30)
+        self.detach()
+        self.driver_is_offered_what_the_document_leaves_on()
 
         ctl("suspend", "one")
         self.assertNotEqual(sh("ping", "-c", 1, "-W", 2, address, check=False).returncode, 0)

@@ -63,8 +63,8 @@ static int set_queue_watched(int fd, bool attached)
 static void plug_by(unsigned n_pairs, const struct net_port_ops *port)
 {
 	struct virtio_net_spec spec = { .name = "guest", .mac = { 0x52, 0x54, 0, 1, 2, 3 },
-					.queue_size = 256, .n_pairs = n_pairs, .link_up = true,
-					.offloads = VMM_OFFLOAD_ALL };
+					.rx_queue_size = 256, .tx_queue_size = 256, .n_pairs = n_pairs,
+					.link_up = true, .features = VMM_NIC_FEATURES };
 	struct nd_error err = { 0 };
 
 	for (unsigned i = 0; i < n_pairs; i++) {

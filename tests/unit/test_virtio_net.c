@@ -79,11 +79,12 @@ static const struct net_port_ops fake_port = {
 	.set_filter = port_set_filter,
 };
 
-static void plug(unsigned n_pairs, uint16_t queue_size, unsigned offloads)
+static void plug(unsigned n_pairs, uint16_t queue_size, unsigned features)
 {
 	struct virtio_net_spec spec = {
 		.name = "guest", .mac = { 0x52, 0x54, 0, 1, 2, 3 }, .mtu_bytes = 1400,
-		.queue_size = queue_size, .n_pairs = n_pairs, .link_up = true, .offloads = offloads,
+		.rx_queue_size = queue_size, .tx_queue_size = queue_size, .n_pairs = n_pairs,
+		.link_up = true, .features = features,
 	};
 	struct nd_error err = { 0 };
 
@@ -117,7 +118,7 @@ static void unplug(void)
 static void setup(void)
 {
 	guest_init(&g);
-	plug(1, 256, VMM_OFFLOAD_ALL);
+	plug(1, 256, VMM_NIC_FEATURES);
 }
 
 static void teardown(void)
@@ -460,15 +461,19 @@ START_TEST(offer_follows_what_the_tap_takes_and_what_is_allowed)
 	ck_assert(!(f & (HAS(VIRTIO_NET_F_GUEST_UFO) | HAS(VIRTIO_NET_F_HOST_UFO) | 7ull << 54)));
 	ck_assert(!(f & HAS(VIRTIO_NET_F_MQ)));
 	unplug();
-	plug(1, 256, VMM_OFFLOAD_CSUM);
+	plug(1, 256, VMM_HOST_CSUM | VMM_GUEST_CSUM);
 	f = guest_offered(&g);
 	ck_assert_uint_eq(f & (segments | sums), sums);
-	ck_assert(!(f & HAS(VIRTIO_NET_F_MRG_RXBUF)));
+	ck_assert(!(f & (HAS(VIRTIO_NET_F_MRG_RXBUF) | HAS(VIRTIO_RING_F_EVENT_IDX))));
 	unplug();
-	plug(1, 256, VMM_OFFLOAD_TSO4);		/* no segments without sums */
-	ck_assert_uint_eq(guest_offered(&g) & (segments | sums), 0);
+	/* no segments without sums, no ECN without segments */
+	plug(1, 256, VMM_HOST_TSO4 | VMM_GUEST_TSO6 | VMM_HOST_CSUM | VMM_HOST_ECN | VMM_GUEST_ECN);
+	f = guest_offered(&g);
+	ck_assert_uint_eq(f & (segments | sums), HAS(VIRTIO_NET_F_CSUM) | HAS(VIRTIO_NET_F_HOST_TSO4));
+	ck_assert(f & HAS(VIRTIO_NET_F_HOST_ECN) && !(f & HAS(VIRTIO_NET_F_GUEST_ECN)));
+	ck_assert(!(f & HAS(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)));
 	unplug();
-	plug(2, 1024, VMM_OFFLOAD_ALL);
+	plug(2, 1024, VMM_NIC_FEATURES);
 	ck_assert(guest_offered(&g) & HAS(VIRTIO_NET_F_MQ));
 	guest_write(&g, g.common + 22, 0, 2);
 	ck_assert_uint_eq(guest_read(&g, g.common + 24, 2), 1024);
@@ -686,7 +691,7 @@ START_TEST(pairs_take_part_when_the_guest_says_so)
 	uint16_t two = 2, zero = 0, many = 4, one = 1;
 
 	unplug();
-	plug(3, 256, VMM_OFFLOAD_ALL);
+	plug(3, 256, VMM_NIC_FEATURES);
 	ck_assert(port.attached[0] && !port.attached[1] && !port.attached[2]);
 	guest_drive(&g, ~0ull, 64);
 	put_buffers(2, 4, 1500);
@@ -718,8 +723,9 @@ END_TEST
 static void plug_tap(unsigned n_pairs)
 {
 	struct virtio_net_spec spec = {
-		.name = "guest", .mac = { 0x52, 0x54, 0, 1, 2, 3 }, .queue_size = 256,
-		.n_pairs = n_pairs, .link_up = true, .offloads = VMM_OFFLOAD_ALL,
+		.name = "guest", .mac = { 0x52, 0x54, 0, 1, 2, 3 }, .rx_queue_size = 256,
+		.tx_queue_size = 256, .n_pairs = n_pairs, .link_up = true,
+		.features = VMM_NIC_FEATURES,
 	};
 	struct nd_error err = { 0 };
 
@@ -766,13 +772,13 @@ START_TEST(host_answers_over_a_real_tap)
 		virtio_net_free(net);
 	}
 	pairs = 0;
-	plug(1, 256, VMM_OFFLOAD_ALL);
+	plug(1, 256, VMM_NIC_FEATURES);
 }
 END_TEST
 
 START_TEST(tap_without_the_header_is_refused)
 {
-	struct virtio_net_spec spec = { .name = "eth9", .queue_size = 256, .n_pairs = 1,
+	struct virtio_net_spec spec = { .name = "eth9", .rx_queue_size = 256, .tx_queue_size = 256, .n_pairs = 1,
 					.vhost_fds = { -1 } };
 	struct ifreq ifr = { .ifr_name = "vtest1", .ifr_flags = IFF_TAP | IFF_NO_PI };
 	struct nd_error err = { 0 };

@@ -477,7 +477,8 @@ START_TEST(what_no_machine_can_be_is_refused)
 	REFUSED(c.nics[1].id[0] = 'a', c.nics[1].id[0] = 'b', "two NICs");
 	REFUSED(c.nics[1].slot = 32, c.nics[1].slot = 31, "slot");
 	REFUSED(c.disks[0].slot = 31, c.disks[0].slot = 30, "taken");
-	REFUSED(c.nics[0].queue_size = 100, c.nics[0].queue_size = 128, "power of two");
+	REFUSED(c.nics[0].rx_queue_size = 100, c.nics[0].rx_queue_size = 128, "power of two");
+	REFUSED(c.nics[0].tx_queue_size = 2048, c.nics[0].tx_queue_size = 1024, "power of two");
 	REFUSED(c.nics[0].n_queue_pairs = 3, c.nics[0].n_queue_pairs = 2, "lacks a descriptor");
 	REFUSED(c.disks[0].size_bytes = 100, c.disks[0].size_bytes = 512, "sectors");
 	vmm_config_fini(&c);
