@@ -14,7 +14,7 @@
 #include "netd/base/str.h"
 
 /* libvirt gives ovs-vsctl as long. */
-enum { WAIT_S = 5, POLL_MS = 5, REPLY_MAX_BYTES = 4 * 1024 * 1024 };
+enum { WAIT_S = 5, POLL_MS = 5, REPLY_MAX_BYTES = 4 * 1024 * 1024, PIECE_BYTES = 512 };
 
 static void json_free(json_t *json)
 {
@@ -24,10 +24,13 @@ ND_DEFINE_AUTO(json_t *, json_free)
 
 /* ---- the socket ---- */
 
+/* Messages follow each other without a mark between them, and one read may bring more than one. */
 struct ovsdb {
 	int fd;
-	size_t n_read;			/* bytes of the reply in hand */
 	unsigned serial;
+	size_t n_read;			/* bytes that the reader of the message in hand was given */
+	uint8_t piece[PIECE_BYTES];	/* the last of them; between messages: what is of the next one */
+	size_t n_piece;
 };
 
 static void ovsdb_close(struct ovsdb *db)
@@ -56,15 +59,43 @@ static int ovsdb_open(struct ovsdb *db, const char *path, struct nd_error *err)
 	return r;
 }
 
+/* jansson asks for 1024 bytes at a time. */
 static size_t read_some(void *buffer, size_t size, void *arg)
 {
 	struct ovsdb *db = arg;
-	ssize_t n = db->n_read < REPLY_MAX_BYTES ? recv(db->fd, buffer, size, 0) : -1;
+	bool kept = db->n_read == 0 && db->n_piece;
+	ssize_t n = (ssize_t)db->n_piece;
 
+	if (size < sizeof(db->piece) || db->n_read > REPLY_MAX_BYTES)
+		return (size_t)-1;
+	if (!kept)
+		n = recv(db->fd, db->piece, sizeof(db->piece), 0);
 	if (n <= 0)
 		return (size_t)-1;
+	memcpy(buffer, db->piece, (size_t)n);
+	db->n_piece = (size_t)n;
 	db->n_read += (size_t)n;
 	return (size_t)n;
+}
+
+/* The next message, the caller's; NULL: there is none that can be read. */
+static json_t *receive(struct ovsdb *db)
+{
+	json_error_t end;
+	json_t *message;
+	size_t left;
+
+	db->n_read = 0;
+	message = json_load_callback(read_some, db, JSON_DISABLE_EOF_CHECK, &end);
+	left = db->n_read - (size_t)end.position;
+	/* Behind a bare number the reader looks ahead, maybe into a character that two reads brought: no answer. */
+	if (!message || left > db->n_piece) {
+		json_decref(message);
+		return NULL;
+	}
+	memmove(db->piece, db->piece + db->n_piece - left, left);
+	db->n_piece = left;
+	return message;
 }
 
 static int send_text(struct ovsdb *db, const char *text, struct nd_error *err)
@@ -107,15 +138,13 @@ static int transact(struct ovsdb *db, json_t *operations, json_t **results_out, 
 	ND_AUTO(json_free) json_t *reply = NULL;
 	ND_AUTO(free) char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	const json_t *results;
-	json_error_t wrong;
 	int r = text ? send_text(db, text, err) : nd_error_nomem(err);
 
 	if (r < 0)
 		return r;
 	do {	/* what has a method is the server's question whether anybody is there */
 		json_free(reply);
-		db->n_read = 0;
-		reply = json_load_callback(read_some, db, JSON_DISABLE_EOF_CHECK, &wrong);
+		reply = receive(db);
 	} while (json_is_object(reply) && json_object_get(reply, "method"));
 	results = json_object_get(reply, "result");
 	if (!json_is_array(results))

@@ -5,6 +5,7 @@
  * input. Its first byte says which call the client then makes: its reply, if there is one in the input, has
  * serial 3, and the stream serial 2.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ static const struct {
 /* The daemon's end: one connection at a time, in a thread of its own. */
 static struct daemon {
 	int listener;
-	char dir[32], path[64], uri[160];
+	char uri[160];
 	const uint8_t *data;
 	size_t size;
 	sem_t done;			/* with the input */
@@ -94,26 +95,20 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void host_stop(void)
-{
-	unlink(host.path);
-	rmdir(host.dir);
-}
-
 static void host_start(void)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	pthread_t thread;
+	int named;
 
-	strcpy(host.dir, "/tmp/netd-fuzz-XXXXXX");
-	require(mkdtemp(host.dir) != NULL);
-	snprintf(host.path, sizeof(host.path), "%s/sock", host.dir);
-	snprintf(host.uri, sizeof(host.uri), "network:///system?socket=%s", host.path);
-	strcpy(sa.sun_path, host.path);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/tmp/netd-fuzz-rpc.%d", (int)getpid());
 	host.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	require(bind(host.listener, (struct sockaddr *)&sa, sizeof(sa)) == 0);
-	atexit(host_stop);
 	require(listen(host.listener, 5) == 0);
+	/* its name is gone at once, so that nothing is left of it however this ends */
+	named = open(sa.sun_path, O_PATH | O_CLOEXEC);
+	require(named >= 0 && unlink(sa.sun_path) == 0);
+	snprintf(host.uri, sizeof(host.uri), "network:///system?socket=/proc/self/fd/%d", named);
 	require(sem_init(&host.done, 0, 0) == 0);
 	require(pthread_create(&thread, NULL, serve, NULL) == 0);
 	pthread_detach(thread);

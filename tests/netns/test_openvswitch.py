@@ -133,6 +133,35 @@ class OddDatabase(Guests):
                     if not answer.startswith(b'{"result'):
                         break
 
+    def answer_beside_questions(self, listener):
+        """As the database, which may ask whether anybody is there just before it answers, in one piece."""
+        decoder = json.JSONDecoder()
+        with contextlib.suppress(OSError):
+            while True:
+                with listener.accept()[0] as peer:
+                    text = ""
+                    while part := peer.recv(65536):
+                        text += part.decode()
+                        with contextlib.suppress(json.JSONDecodeError):
+                            request, end = decoder.raw_decode(text)
+                            text = text[end:]
+                            results = [{"count": 1, "rows": [{"next_cfg": 1, "cur_cfg": 1}] if o["table"] == "Open_vSwitch" else []}
+                                       for o in request["params"][1:]]
+                            peer.sendall(b'{"method": "echo", "params": [], "id": "echo"}' * 20 +
+                                         json.dumps({"id": request["id"], "error": None, "result": results}).encode())
+
+    def test_an_answer_behind_questions_is_heard(self):
+        folder = self.netd.root + "/run/openvswitch"
+        os.makedirs(folder)
+        self.define(devices=NIC % (MAC, "ovs0", "", ""))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(folder + "/db.sock")
+            listener.listen(5)
+            threading.Thread(target=self.answer_beside_questions, args=(listener,), daemon=True).start()
+            self.virsh("start", "web")
+            self.virsh("destroy", "web")
+            listener.shutdown(socket.SHUT_RDWR)
+
     def test_every_answer_ends_in_an_error_and_leaves_nothing(self):
         folder = self.netd.root + "/run/openvswitch"
         os.makedirs(folder)
