@@ -202,7 +202,7 @@ class Life(servetest.ServeTestCase):
         self.harness.start()
         self.harness.send("strays")
         wait_for("no server", lambda: not self.server_pids())
-        self.assertEqual(os.listdir(self.netd.root + "/run"), [])
+        wait_for("no socket", lambda: not os.listdir(self.netd.root + "/run"))
 
     def test_spares_end_with_netd(self):
         wait_for("spares", lambda: len(self.netd.serve_pids()) == 2)
