@@ -40,7 +40,7 @@ def nic_add(netd, pairs, vhost):
             fds.append(os.open("/dev/vhost-net", os.O_RDWR))
     ip("addr add 10.7.7.1/24 dev " + TAP)
     ip("link set %s up" % TAP)
-    body = lab.text("net0") + MAC + struct.pack(">HHBBBB", 1400, 0, 0, 31, 1, pairs)
+    body = lab.nic_bytes("net0", MAC, 1400, 0, pairs)
     netd.call(NIC_ADD, body + (b"\1\1" if vhost else b"\1\0") * pairs, fds)
     for fd in fds:
         os.close(fd)
