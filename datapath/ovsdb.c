@@ -91,6 +91,7 @@ static json_t *receive(struct ovsdb *db)
 	/* Behind a bare number the reader looks ahead, maybe into a character that two reads brought: no answer. */
 	if (!message || left > db->n_piece) {
 		json_decref(message);
+		db->n_piece = 0;	/* not to be read a second time as the next answer */
 		return NULL;
 	}
 	memmove(db->piece, db->piece + db->n_piece - left, left);

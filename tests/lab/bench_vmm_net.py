@@ -47,7 +47,7 @@ def tcp_mbit(guest, *options):
         if "sum_received" in answer["end"]:
             return answer["end"]["sum_received"]["bits_per_second"] / 1e6
         time.sleep(1)
-    raise TimeoutError(answer["error"])
+    raise TimeoutError(answer.get("error", "iperf3 counted nothing"))
 
 
 def measure(kind, folder, build, number, vhost):
