@@ -114,10 +114,15 @@ struct tap_options {
 	uid_t owner_uid;		/* may open it without privileges; (uid_t)-1: only root */
 	unsigned queues;		/* 1 to 256; more than one makes a multi-queue TAP */
 	bool vnet_hdr, persist;
+	const char *device;		/* NULL: /dev/net/tun */
 };
 
 int datapath_tap_create(struct datapath *dp, const struct tap_options *opt, char name_out[IFNAMSIZ],
 			int *fds_out, struct nd_error *err);
+/* How much of what a guest sends may wait in the host for each queue; 0: no limit. */
+int datapath_tap_set_sndbuf(int fd, const char *name, uint32_t bytes, struct nd_error *err);
+/* How many frames of the guest's the kernel takes in at once, where they come together. */
+int datapath_tap_set_coalesce(const char *name, uint32_t rx_frames, struct nd_error *err);
 /* No error when there is none. Refuses what is not a TAP. */
 int datapath_tap_delete(struct datapath *dp, const char *name, struct nd_error *err);
 /* The guest's MAC with the first byte FE (FA where it is FE already), as libvirt does. */

@@ -113,6 +113,7 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 	struct tap_options opt = {
 		.name = want->name, .alias = want->alias, .mac = tap_host_mac(&want->mac),
 		.owner_uid = (uid_t)-1, .queues = want->queues, .vnet_hdr = true, .persist = true,
+		.device = want->device,
 	};
 	char name[IFNAMSIZ];
 	int r = datapath_tap_create(dp, &opt, name, fds_out, err);
@@ -136,11 +137,11 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 
 static int open_queue(const struct guest_link *want, int *fd_out, struct nd_error *err)
 {
-	ND_AUTO(close) int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	ND_AUTO(close) int fd = tap_device_open(want->device, err);
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
 	if (fd < 0)
-		return nd_error_sys(err, errno, "cannot open /dev/net/tun");
+		return fd;
 	if (want->queues > 1)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	strncpy(ifr.ifr_name, want->name, IFNAMSIZ - 1);
@@ -346,6 +347,19 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 	if (r < 0)
 		return r == -ENODEV ? 0 : r;
 	return nd_streq(link.fact.alias, alias) ? delete_link(dp, &link, err) : 0;
+}
+
+/* ---- addresses ---- */
+
+int datapath_guest_addresses(struct datapath *dp, const struct plan *want, bool take_away,
+			     struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *none = plan_new();
+	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+
+	if (!none || plan_diff(take_away ? want : none, take_away ? none : want, &diff) < 0)
+		return nd_error_nomem(err);
+	return diff->n ? datapath_apply(dp, diff, "", err) : 0;
 }
 
 /* ---- bandwidth ---- */

@@ -21,6 +21,7 @@ struct guest_link {
 	const struct port_vlan *vlans;
 	size_t n_vlans;
 	const char *lower, *mode;	/* macvtap: vepa, bridge, private, passthrough */
+	const char *device;		/* where TAPs are made; NULL: /dev/net/tun */
 	const struct ovs_port *ovs;	/* the bridge is Open vSwitch's; NULL: the kernel's. Its ifname is not read */
 };
 
@@ -40,6 +41,10 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 /* Removes a guest's ports from Open vSwitch's bridges (see ovsdb_ports_remove()). */
 int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
 			      bool (*keep)(void *arg, const char *ifname), void *arg, struct nd_error *err);
+
+/* Gives a device that has come, or takes away again, what the plan has: addresses and routes. */
+int datapath_guest_addresses(struct datapath *dp, const struct plan *want, bool take_away,
+			     struct nd_error *err);
 
 /* Makes the shaper and policer of the plan the device's own, whatever netd gave it before. */
 int datapath_guest_shape(struct datapath *dp, const char *name, const struct plan *want,

@@ -75,6 +75,7 @@ struct plan_nft_chain {
 struct plan_addr {
 	char ifname[IFNAMSIZ];
 	struct nd_prefix prefix;
+	struct nd_ip peer;		/* family 0: none; else the prefix is the peer's. Not compared */
 	/* IPv4 only; 0: none. Not compared: the kernel cannot change it, and taking an interface's
 	 * last address away for it would cost the routes through it. */
 	struct in_addr broadcast;

@@ -26,6 +26,9 @@ struct known_bridge {
 	int ifindex;
 };
 
+/* Where TAPs are made; NULL: /dev/net/tun. A descriptor, or a negative errno. */
+int tap_device_open(const char *path, struct nd_error *err);
+
 /* The link is the bridge of the plan: it carries the alias, an intent announced it, or this
  * process has seen it as ours before (its alias may have been changed since). Remembers it. */
 bool datapath_owns(struct datapath *dp, const struct plan_bridge *b, const struct link_info *link);

@@ -48,7 +48,7 @@ void addr_request(struct nl_batch *b, uint16_t type, int ifindex, const struct p
 					 a->ifname);
 
 	put_ip(rq, IFA_LOCAL, &a->prefix.addr);
-	put_ip(rq, IFA_ADDRESS, &a->prefix.addr);
+	put_ip(rq, IFA_ADDRESS, a->peer.family ? &a->peer : &a->prefix.addr);
 	if (add && a->prefix.addr.family == AF_INET && a->broadcast.s_addr)
 		nl_put(rq, IFA_BROADCAST, &a->broadcast, sizeof(a->broadcast));
 	if (add && a->prefix.addr.family == AF_INET6)

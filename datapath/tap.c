@@ -2,10 +2,14 @@
 /* tap.c -- TAP devices: the host's end of a guest's NIC */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "datapath/bridge.h"
 #include "datapath/private.h"
@@ -21,6 +25,14 @@ struct nd_mac tap_host_mac(const struct nd_mac *guest)
 	/* Above all other ports', so that a bridge without a MAC of its own never takes it. */
 	mac.bytes[0] = mac.bytes[0] == 0xfe ? 0xfa : 0xfe;
 	return mac;
+}
+
+int tap_device_open(const char *path, struct nd_error *err)
+{
+	const char *device = path ? path : "/dev/net/tun";
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? nd_error_sys(err, errno, "cannot open %s", device) : fd;
 }
 
 static int may(const char *verb, const char *name)
@@ -48,9 +60,9 @@ static int open_queue(const struct tap_options *opt, bool first, char name[IFNAM
 	r = may("open", name);
 	if (r < 0)
 		return nd_error_sys(err, -r, "cannot create TAP '%s'", name);
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	fd = tap_device_open(opt->device, err);
 	if (fd < 0)
-		return nd_error_sys(err, errno, "cannot open /dev/net/tun");
+		return fd;
 	memcpy(ifr.ifr_name, name, IFNAMSIZ);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
 		r = errno == EBUSY && first ? EEXIST : errno;
@@ -153,6 +165,39 @@ int datapath_tap_create(struct datapath *dp, const struct tap_options *opt, char
 	memcpy(fds_out, fds, n * sizeof(*fds));
 	memcpy(name_out, name, IFNAMSIZ);
 	return 0;
+}
+
+int datapath_tap_set_sndbuf(int fd, const char *name, uint32_t bytes, struct nd_error *err)
+{
+	int sndbuf = bytes ? (int)bytes : INT_MAX;
+	int r = may("set the send buffer of", name);
+
+	if (r == 0 && ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0)
+		r = -errno;
+	return r < 0 ? nd_error_sys(err, -r, "cannot give '%s' a send buffer of %u bytes", name, bytes) : 0;
+}
+
+static int set_coalesce(int fd, const char *name, uint32_t rx_frames)
+{
+	struct ethtool_coalesce c = { .cmd = ETHTOOL_GCOALESCE };
+	struct ifreq ifr = { .ifr_data = (char *)&c };
+
+	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
+		return -errno;
+	c.cmd = ETHTOOL_SCOALESCE;
+	c.rx_max_coalesced_frames = rx_frames;
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+int datapath_tap_set_coalesce(const char *name, uint32_t rx_frames, struct nd_error *err)
+{
+	ND_AUTO(close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int r = may("coalesce", name);
+
+	if (r == 0)
+		r = fd < 0 ? -errno : set_coalesce(fd, name, rx_frames);
+	return r < 0 ? nd_error_sys(err, -r, "cannot have '%s' take %u frames at once", name, rx_frames) : 0;
 }
 
 int datapath_tap_delete(struct datapath *dp, const char *name, struct nd_error *err)

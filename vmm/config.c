@@ -330,7 +330,7 @@ static int nic_check(const struct vmm_config *c, size_t i, struct nd_error *err)
 	for (size_t k = 0; k < i; k++)
 		if (strcmp(c->nics[k].id, n->id) == 0)
 			return nd_error_set(err, ND_ERR_INVALID_ARG, "two NICs are called '%s'", n->id);
-	if (!n->id[0] || n->n_queue_pairs < 1 || (n->features & ~VMM_NIC_FEATURES))
+	if (!n->id[0] || n->n_queue_pairs < 1 || (n->features & ~VMM_NIC_FLAGS))
 		return nd_error_set(err, ND_ERR_INVALID_ARG, "NIC '%s' lacks a name or queues", n->id);
 	if (!queue_size_good(n->rx_queue_size) || !queue_size_good(n->tx_queue_size))
 		return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,

@@ -46,7 +46,10 @@ enum vmm_nic_feature {
 	VMM_GUEST_UFO = 1 << 9,
 	VMM_MRG_RXBUF = 1 << 10,
 	VMM_EVENT_IDX = 1 << 11,
-	VMM_NIC_FEATURES = (1 << 12) - 1,
+	VMM_NIC_FEATURES = (1 << 12) - 1,	/* all of these, as by default */
+	VMM_NO_IOEVENTFD = 1 << 12,	/* the vCPU itself passes the driver's kicks on, not KVM */
+	VMM_TX_TIMER = 1 << 13,		/* what is sent waits for more, see VIRTIO_NET_TX_WAIT_NS */
+	VMM_NIC_FLAGS = (1 << 14) - 1,
 };
 
 struct vmm_nic {

@@ -116,6 +116,7 @@ static void allow_io(scmp_filter_ctx ctx)
 		SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
 		SCMP_SYS(recvfrom), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
 		SCMP_SYS(getrandom), SCMP_SYS(rt_sigaction), SCMP_SYS(sched_getaffinity),
+		SCMP_SYS(timerfd_create),	/* of a plugged NIC */
 		/* entropy's next portion; a disk where the kernel gives no io_uring */
 		SCMP_SYS(timerfd_settime), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(fdatasync),
 		SCMP_SYS(fallocate),

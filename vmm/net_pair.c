@@ -366,6 +366,12 @@ static bool transmit_some(struct net_pair *p)
 	return true;
 }
 
+void net_pair_transmit_later(struct net_pair *p)
+{
+	if (p->watched && virtio_queue_live(p->device, p->tx))
+		virtqueue_kicks_off(tx_queue(p));
+}
+
 void net_pair_transmit(struct net_pair *p)
 {
 	bool more;

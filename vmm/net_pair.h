@@ -81,3 +81,5 @@ void net_pair_drain(struct net_pair *p);
 /* Moves what can be moved now, up to a fair share. */
 void net_pair_receive(struct net_pair *p);
 void net_pair_transmit(struct net_pair *p);
+/* net_pair_transmit() will follow: until then the driver need not kick. */
+void net_pair_transmit_later(struct net_pair *p);

@@ -60,6 +60,7 @@ struct virtio_device {
 	uint16_t type;			/* VIRTIO_ID_* */
 	uint64_t offered, features;	/* what the device offers; what the driver took */
 	unsigned config_bytes;
+	bool kicks_by_exit;		/* for the transport: kicks need no eventfd in the hypervisor */
 	unsigned n_queues;
 	struct virtio_queue queues[VIRTIO_QUEUES_MAX];
 

@@ -10,6 +10,8 @@
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "netd/base/log.h"
 #include "vmm/net_ctrl.h"
@@ -34,6 +36,8 @@ struct virtio_net {
 	void (*filter_changed)(void *arg);
 	void *arg;
 	struct net_ctrl ctrl;
+	struct loop_watch tx_timer;	/* not ready: the guest's frames leave at once */
+	unsigned tx_waiting;		/* bits: pairs that transmit when it ends */
 	struct net_pair pairs[NET_PAIRS_MAX];
 	int tap_fds[NET_PAIRS_MAX];
 	bool attached[NET_PAIRS_MAX];
@@ -295,6 +299,38 @@ static void ctrl_kick(struct virtio_net *n, unsigned queue)
 		virtio_queue_again(&n->device, queue);
 }
 
+/* Only what a driver has put up already waits, and the timer is not moved: nothing waits longer. */
+static void transmit_later(struct virtio_net *n, unsigned pair)
+{
+	const struct itimerspec wait = { .it_value.tv_nsec = VIRTIO_NET_TX_WAIT_NS };
+
+	net_pair_transmit_later(&n->pairs[pair]);
+	if (!n->tx_waiting)
+		(void)timerfd_settime(n->tx_timer.fd, 0, &wait, NULL);	/* of ours, with a sane time */
+	n->tx_waiting |= 1u << pair;
+}
+
+static void handle_tx_timer(struct loop_watch *w, uint32_t events)
+{
+	struct virtio_net *n = loop_owner(w, struct virtio_net, tx_timer);
+	unsigned waiting = n->tx_waiting;
+	uint64_t count;
+
+	(void)!read(w->fd, &count, sizeof(count));
+	n->tx_waiting = 0;
+	for (unsigned i = 0; i < n->n_pairs; i++)
+		if (waiting >> i & 1)
+			net_pair_transmit(&n->pairs[i]);
+}
+
+static void transmit(struct virtio_net *n, unsigned pair)
+{
+	if (n->tx_timer.ready)
+		transmit_later(n, pair);
+	else
+		net_pair_transmit(&n->pairs[pair]);
+}
+
 static void net_kick(void *self, unsigned queue)
 {
 	struct virtio_net *n = self;
@@ -304,7 +340,7 @@ static void net_kick(void *self, unsigned queue)
 			ctrl_kick(n, queue);
 	} else if (queue / 2 < n->n_pairs) {
 		if (queue % 2)
-			net_pair_transmit(&n->pairs[queue / 2]);
+			transmit(n, queue / 2);
 		else
 			net_pair_receive(&n->pairs[queue / 2]);
 	}
@@ -418,6 +454,18 @@ static int pairs_init(struct virtio_net *n, struct nd_error *err)
 	return r;
 }
 
+static int tx_timer_new(struct virtio_net *n, struct nd_error *err)
+{
+	int r;
+
+	n->tx_timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (n->tx_timer.fd < 0)
+		return nd_error_sys(err, errno, "cannot make a timer");
+	n->tx_timer.ready = handle_tx_timer;
+	r = loop_add(n->device.loop, &n->tx_timer, EPOLLIN);
+	return r < 0 ? nd_error_sys(err, -r, "cannot wait for time") : 0;
+}
+
 static int prepare_taps(struct virtio_net *n, struct nd_error *err)
 {
 	unsigned all = ~0u, takes;
@@ -445,6 +493,7 @@ static int device_init(struct virtio_net *n, const struct virtio_net_spec *spec,
 	n->device.offered = offered(n, spec);
 	n->device.config_bytes = offsetof(struct virtio_net_config, speed);
 	n->device.n_queues = 2 * n->n_pairs + 1;
+	n->device.kicks_by_exit = spec->features & VMM_NO_IOEVENTFD;
 	for (unsigned i = 0; i < 2 * n->n_pairs; i++)
 		sizes[i] = i % 2 ? spec->tx_queue_size : spec->rx_queue_size;
 	sizes[2 * n->n_pairs] = CTRL_SIZE;
@@ -477,6 +526,8 @@ static int net_init(struct virtio_net *n, const struct virtio_net_spec *spec, in
 	r = vhosts_watch(n, err);
 	if (r == 0)
 		r = pairs_init(n, err);
+	if (r == 0 && spec->features & VMM_TX_TIMER && !by_vhost(n))
+		r = tx_timer_new(n, err);
 	if (r == 0)
 		(void)net_reset(n);	/* as a driver's reset leaves it */
 	return r;
@@ -524,6 +575,9 @@ void virtio_net_free(struct virtio_net *n)
 	if (!n)
 		return;
 	vhosts_free(n);
+	loop_remove(n->device.loop, &n->tx_timer);
+	if (n->tx_timer.ready)
+		close(n->tx_timer.fd);
 	for (unsigned i = 0; i < n->n_pairs; i++)
 		net_pair_fini(&n->pairs[i]);
 	if (n->device.n_queues)

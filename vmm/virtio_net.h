@@ -27,6 +27,9 @@ struct virtio_net;
 #define NET_PAIRS_MAX VMM_QUEUE_PAIRS_MAX
 #define NET_QUEUE_SIZE_MAX VIRTQUEUE_SIZE_MAX
 
+/* VMM_TX_TIMER: so long waits what the guest sends, for more to go with it (as QEMU's txmode 'timer'). */
+#define VIRTIO_NET_TX_WAIT_NS 150000
+
 struct virtio_net_spec {
 	const char *name;		/* for the log, copied */
 	uint8_t mac[6];
@@ -36,7 +39,7 @@ struct virtio_net_spec {
 	int tap_fds[NET_PAIRS_MAX];	/* taken */
 	int vhost_fds[NET_PAIRS_MAX];	/* taken; -1 (any of them): in user space */
 	bool link_up;
-	unsigned features;		/* enum vmm_nic_feature: what may be offered */
+	unsigned features;		/* enum vmm_nic_feature: what may be offered, and how it works */
 	/* The guest wants to see other frames than before (virtio_net_filter()). NULL: nobody asks. */
 	void (*filter_changed)(void *arg);
 	void *arg;

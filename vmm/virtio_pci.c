@@ -477,7 +477,7 @@ static int add_parts(struct virtio_pci *p)
 		r = pci_add_msix(p->function, BAR_MSIX, p->n_vectors);
 	if (r == 0)
 		r = add_structures(p);
-	for (unsigned i = 0; i < p->device->n_queues && r == 0; i++)
+	for (unsigned i = 0; i < p->device->n_queues && r == 0 && !p->device->kicks_by_exit; i++)
 		r = pci_notify_fd(p->function, BAR, NOTIFY + i * NOTIFY_STEP,
 				  p->device->queues[i].kick_fd);
 	return r;

@@ -6,6 +6,7 @@
 #pragma once
 #include "datapath/facts.h"
 #include "datapath/plan.h"
+#include "netd/model/domain.h"
 #include "netd/model/network.h"
 #include "netd/model/port.h"
 #include "netd/serve/config.h"
@@ -46,6 +47,9 @@ int compile_serve(const struct compile_input *in, struct serve_config **out, str
 /* Shaper and policer of a device that is one guest's. -ENOMEM. */
 int compile_link_shape(const struct bandwidth_def *b, const char *ifname, bool macvtap,
 		       struct plan *p);
+
+/* Addresses and routes of the host's end of a guest's TAP. -ENOMEM. */
+int compile_link_addresses(const struct dom_nic *nic, struct plan *p);
 
 /* The plan depends on whether there is such an uplink, or a route by it. */
 bool compile_uses_uplink(const struct net_def *def, const char *ifname);

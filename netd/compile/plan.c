@@ -7,7 +7,7 @@
 #include "netd/compile/subnet.h"
 
 /* While STP runs the kernel takes no other delays (IEEE 802.1D table 8-3). */
-enum { STP_DELAY_MIN_S = 2, STP_DELAY_MAX_S = 30, ROUTE_METRIC_DEFAULT = 1 };
+enum { STP_DELAY_MIN_S = 2, STP_DELAY_MAX_S = 30 };
 
 static void copy_name(char to[IFNAMSIZ], const char *from)
 {

@@ -6,6 +6,8 @@
 #pragma once
 #include "netd/compile/compile.h"
 
+enum { ROUTE_METRIC_DEFAULT = 1 };	/* as libvirt */
+
 /* The <ip>'s network: its prefix without host bits. */
 struct nd_prefix subnet_of(const struct ip_def *ip);
 bool is_v6(const struct ip_def *ip);

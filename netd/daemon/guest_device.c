@@ -136,7 +136,7 @@ static int attach_make(struct operation *op, struct nd_error *err)
 
 	if (!o->live)
 		return 0;
-	if (last_nic(o)->driver != DOM_DRIVER_QEMU)
+	if (dom_nic_wants_vhost(last_nic(o)))
 		(void)guest_files_vhost(last_nic(o), o->c.guest->name, &o->nic);
 	return last_nic(o)->type == DOM_NIC_NETWORK ? 0
 	       : guest_nic_make(o->c.netd, o->c.guest, last_nic(o), &o->nic, err);
@@ -187,6 +187,14 @@ static int attach_plug(struct operation *op, struct nd_error *err)
 	return asked(guest_nic_plug(&o->plug, o->c.guest, err));
 }
 
+/* Worker. */
+static int attach_tune(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	return o->live ? guest_nic_tune(last_nic(o), &o->nic, err) : OP_DONE;
+}
+
 static int attach_tell(struct operation *op, struct nd_error *err)
 {
 	struct device_op *o = device_of(op);
@@ -224,6 +232,7 @@ static const struct op_step attach_steps[] = {
 	{ "making its device", true, attach_make, attach_unmake },
 	{ "before the port", false, before_plug, attach_unplug },
 	{ "plugging it into its network", false, attach_plug, NULL },
+	{ "tuning its device", true, attach_tune, NULL },
 	{ "telling the guest", false, attach_tell, NULL },
 	{ "recording the live state", true, record_live, NULL },
 	{ "committing", false, attach_commit, NULL },
@@ -404,9 +413,30 @@ static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
 static bool driver_differs(const struct dom_nic *a, const struct dom_nic *b)
 {
 	return a->driver != b->driver || a->queues != b->queues || a->event_idx != b->event_idx ||
-	       a->rx_queue_size != b->rx_queue_size || a->tx_queue_size != b->tx_queue_size ||
+	       a->ioeventfd != b->ioeventfd || a->tx_mode != b->tx_mode || a->rx_queue_size != b->rx_queue_size || a->tx_queue_size != b->tx_queue_size ||
 	       memcmp(&a->host, &b->host, sizeof(a->host)) != 0 ||
 	       memcmp(&a->guest, &b->guest, sizeof(a->guest)) != 0;
+}
+
+static bool tune_differs(const struct dom_nic *a, const struct dom_nic *b)
+{
+	return a->has_sndbuf != b->has_sndbuf || a->sndbuf_bytes != b->sndbuf_bytes;
+}
+
+static bool addresses_differ(const struct dom_nic *a, const struct dom_nic *b)
+{
+	bool differs = a->n_ips != b->n_ips || a->n_routes != b->n_routes;
+
+	for (size_t i = 0; !differs && i < a->n_ips; i++)
+		differs = !nd_ip_equal(&a->ips[i].address, &b->ips[i].address) ||
+			  !nd_ip_equal(&a->ips[i].peer, &b->ips[i].peer) ||
+			  a->ips[i].prefix != b->ips[i].prefix;
+	for (size_t i = 0; !differs && i < a->n_routes; i++)
+		differs = !nd_ip_equal(&a->routes[i].address, &b->routes[i].address) ||
+			  !nd_ip_equal(&a->routes[i].gateway, &b->routes[i].gateway) ||
+			  route_def_prefix(&a->routes[i]).len != route_def_prefix(&b->routes[i]).len ||
+			  a->routes[i].metric != b->routes[i].metric;
+	return differs;
 }
 
 /* Of what the client's document says, the rest must be as it is. */
@@ -419,6 +449,11 @@ static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd
 		{ "source device", !nd_streq0(is->dev, asked->dev) || is->mode != asked->mode },
 		{ "portgroup", !nd_streq0(is->portgroup, asked->portgroup) },
 		{ "driver", driver_differs(asked, is) },
+		{ "backend", !nd_streq0(is->backend_tap, asked->backend_tap) ||
+			     !nd_streq0(is->backend_vhost, asked->backend_vhost) },
+		{ "addresses or routes", addresses_differ(is, asked) },
+		{ "send buffer", tune_differs(is, asked) },
+		{ "coalescing", asked->coalesce_rx_frames != is->coalesce_rx_frames },
 		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
 		{ "isolation", asked->isolated != is->isolated },
 		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },

@@ -154,10 +154,12 @@ int guest_files_open(const struct dom_def *def, const struct paths *paths, struc
 
 bool guest_files_vhost(const struct dom_nic *nic, const char *guest, struct vmm_nic *out)
 {
+	const char *device = nic->backend_vhost ? nic->backend_vhost : "/dev/vhost-net";
+
 	for (size_t i = 0; i < out->n_queue_pairs; i++) {
 		int code;
 
-		out->vhost_fds[i] = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+		out->vhost_fds[i] = open(device, O_RDWR | O_CLOEXEC);
 		if (out->vhost_fds[i] >= 0)
 			continue;
 		code = errno;
@@ -165,9 +167,9 @@ bool guest_files_vhost(const struct dom_nic *nic, const char *guest, struct vmm_
 			close(out->vhost_fds[--i]);
 			out->vhost_fds[i] = -1;
 		}
-		if (nic->driver == DOM_DRIVER_VHOST)
+		if (nic->driver == DOM_DRIVER_VHOST || nic->backend_vhost)
 			nd_log(LOG_WARNING, guest, "its interface %s does without vhost-net: "
-			       "cannot open /dev/vhost-net: %s", out->id, strerror(code));
+			       "cannot open %s: %s", out->id, device, strerror(code));
 		return false;
 	}
 	return true;

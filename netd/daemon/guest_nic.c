@@ -21,7 +21,7 @@ void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE])
 	snprintf(out, GUEST_ALIAS_SIZE, "netd-guest:%s", nd_uuid_format(&g->uuid, uuid));
 }
 
-/* What <driver> leaves on. */
+/* What <driver> leaves on, and how it shall work. */
 static uint16_t nic_features(const struct dom_nic *nic)
 {
 	const struct dom_offloads *host = &nic->host, *guest = &nic->guest;
@@ -39,6 +39,10 @@ static uint16_t nic_features(const struct dom_nic *nic)
 	for (size_t i = 0; i < ND_COUNT(switches); i++)
 		if (switches[i].value == DOM_OFF)
 			on &= (uint16_t)~switches[i].features;
+	if (nic->ioeventfd == DOM_OFF)
+		on |= VMM_NO_IOEVENTFD;
+	if (nic->tx_mode == DOM_TX_TIMER)
+		on |= VMM_TX_TIMER;
 	return on;
 }
 
@@ -96,6 +100,16 @@ static int vlans_of(const struct vlan_def *vlan, struct port_vlan **out, struct 
 	return 0;
 }
 
+/* The addresses and routes of the host's end, or their end. */
+static int set_addresses(struct netd *d, const struct dom_nic *nic, bool take_away, struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+
+	if (!p || compile_link_addresses(nic, p) < 0)
+		return nd_error_nomem(err);
+	return datapath_guest_addresses(d->datapath, p, take_away, err);
+}
+
 static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
 		       struct vmm_nic *out, struct nd_error *err)
 {
@@ -107,6 +121,7 @@ static int make_device(struct netd *d, const struct guest *g, struct dom_nic *ni
 		.bridge = nic->type == DOM_NIC_BRIDGE ? nic->bridge : "",
 		.isolated = nic->isolated == TRI_YES,
 		.lower = nic->dev, .mode = dom_direct_mode_name(nic->mode),
+		.device = nic->backend_tap,
 	};
 	ND_AUTO(free) struct port_vlan *vlans = NULL;
 	struct ovs_port ovs = { 0 };
@@ -137,9 +152,11 @@ int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, s
 {
 	int r = make_device(d, g, nic, out, err);
 
-	if (r < 0 || !nic->bandwidth.given)
+	if (r < 0)
 		return r;
-	r = guest_nic_shape(d, nic, &nic->bandwidth, err);
+	r = set_addresses(d, nic, false, err);
+	if (r == 0 && nic->bandwidth.given)
+		r = guest_nic_shape(d, nic, &nic->bandwidth, err);
 	if (r < 0)
 		(void)guest_nic_unmake(d, g, nic, NULL);	/* the error in hand says more */
 	return r;
@@ -154,13 +171,26 @@ int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic
 
 	if (nic->type == DOM_NIC_NETWORK || !nic->target)
 		return 0;
-	if (nic->target_managed == TRI_NO)	/* stays, as it was found */
-		return nic->bandwidth.given ? guest_nic_shape(d, nic, &no_limit, err) : 0;
+	if (nic->target_managed == TRI_NO) {	/* stays, as it was found */
+		r = set_addresses(d, nic, true, err);
+		return r == 0 && nic->bandwidth.given ? guest_nic_shape(d, nic, &no_limit, err) : r;
+	}
 	guest_nic_alias(g, alias);
 	if (guest_nic_is_ovs(nic))
 		r = guest_ovs_unplug(d, g, nic, err);
 	deleted = datapath_guest_delete(d->datapath, nic->target, alias, r < 0 ? NULL : err);
 	return r < 0 ? r : deleted;
+}
+
+int guest_nic_tune(const struct dom_nic *nic, const struct vmm_nic *out, struct nd_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < out->n_queue_pairs && nic->has_sndbuf && r == 0; i++)
+		r = datapath_tap_set_sndbuf(out->tap_fds[i], nic->target, nic->sndbuf_bytes, err);
+	if (r == 0 && nic->coalesce_rx_frames)
+		r = datapath_tap_set_coalesce(nic->target, nic->coalesce_rx_frames, err);
+	return r;
 }
 
 static bool names_device(const struct dom_def *def, const char *ifname)
@@ -250,7 +280,7 @@ int guest_nic_plug(struct guest_plug *p, const struct guest *g, struct nd_error 
 	struct port_def def = port_of(g, p->nic);
 	struct plug_options opt = {
 		.ifname = p->nic->target ? p->nic->target : "", .owner_uid = (uid_t)-1,
-		.queues = p->nic->queues ? p->nic->queues : 1, .def = &def,
+		.queues = p->nic->queues ? p->nic->queues : 1, .device = p->nic->backend_tap, .def = &def,
 	};
 
 	if (!net || !network_visible(net))

@@ -10,13 +10,16 @@
 /* "netd-guest:UUID": on devices that belong to a guest and to no network. */
 void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE]);
 
-/* Worker: the device of a NIC that is on no network, with its bandwidth; fills nic->target and the
+/* Worker: the device of a NIC that is on no network, with its addresses and bandwidth; fills nic->target and the
  * descriptors. */
 int guest_nic_make(struct netd *d, const struct guest *g, struct dom_nic *nic, struct vmm_nic *out,
 		   struct nd_error *err);
 /* Worker: takes it away again; a network's port is left to guest_nic_unplug(). */
 int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic *nic,
 		     struct nd_error *err);
+
+/* Worker: <tune> and <coalesce>, once the device is there, on a network too. */
+int guest_nic_tune(const struct dom_nic *nic, const struct vmm_nic *out, struct nd_error *err);
 
 /* Worker: takes away devices of the guest that `but` (NULL: nobody) does not name: a killed netd had
  * made them and not written down. Failures are logged. */

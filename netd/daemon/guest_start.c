@@ -228,7 +228,7 @@ static int start_make(struct operation *op, struct nd_error *err)
 	for (size_t i = 0; i < live->n_nics && r == 0; i++) {
 		guest_nic_config(&live->nics[i], 0, &s->config.nics[i]);
 		s->config.n_nics++;
-		if (live->nics[i].driver != DOM_DRIVER_QEMU)
+		if (dom_nic_wants_vhost(&live->nics[i]))
 			(void)guest_files_vhost(&live->nics[i], s->c.guest->name, &s->config.nics[i]);
 		if (live->nics[i].type != DOM_NIC_NETWORK)
 			r = guest_nic_make(s->c.netd, s->c.guest, &live->nics[i], &s->config.nics[i], err);
@@ -298,6 +298,17 @@ static int start_plug(struct operation *op, struct nd_error *err)
 static int start_before_plug(struct operation *op, struct nd_error *err)
 {
 	return OP_DONE;
+}
+
+/* Worker. */
+static int start_tune(struct operation *op, struct nd_error *err)
+{
+	struct start *s = start_of(op);
+	int r = 0;
+
+	for (size_t i = 0; i < s->config.n_nics && r == 0; i++)
+		r = guest_nic_tune(&s->c.live->nics[i], &s->config.nics[i], err);
+	return r;
 }
 
 /* ---- the process ---- */
@@ -422,6 +433,7 @@ static const struct op_step start_steps[] = {
 	{ "making its devices", true, start_make, start_unmake },
 	{ "before the ports", false, start_before_plug, unplug_walk },
 	{ "plugging it into networks", false, start_plug, NULL },
+	{ "tuning its devices", true, start_tune, NULL },
 	{ "starting its process", false, start_spawn, start_kill },
 	{ "telling the process what it is", false, start_configure, NULL },
 	{ "running it", false, start_run, NULL },

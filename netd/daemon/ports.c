@@ -268,6 +268,7 @@ int ports_plug(struct netd *d, struct network *net, const struct plug_options *o
 	p->change.tap = (struct tap_options){
 		.name = p->change.tap_name, .alias = p->change.tap_alias, .mac = tap_host_mac(&def->mac), .owner_uid = opt->owner_uid,
 		.queues = opt->queues, .vnet_hdr = !opt->no_vnet_hdr, .persist = !opt->temporary,
+		.device = opt->device,
 	};
 	def = NULL;
 	change_start(&p->change, net, plug_steps, ND_COUNT(plug_steps), plug_end);

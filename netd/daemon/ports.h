@@ -22,6 +22,7 @@ struct plug_options {
 	unsigned queues;
 	bool temporary;			/* the TAP, and then the port, goes with its last descriptor */
 	bool no_vnet_hdr;
+	const char *device;		/* as struct tap_options'; borrowed until done */
 	/* NULL, or the port's document but for its uuid, which is made: then mac and owner_name
 	 * are not looked at. Borrowed. */
 	const struct port_def *def;

@@ -73,6 +73,15 @@ enum dom_nic_type {
 enum dom_direct_mode { DOM_DIRECT_ABSENT, DOM_DIRECT_VEPA, DOM_DIRECT_BRIDGE, DOM_DIRECT_PRIVATE,
 		       DOM_DIRECT_PASSTHROUGH };
 
+/* An address of the host's end; with a peer it leads to the peer's prefix. */
+struct dom_ip {
+	char *family;			/* as given: NULL, "ipv4", "ipv6" */
+	struct nd_ip address, peer;
+	int prefix;			/* -1: not given */
+};
+
+enum dom_tx_mode { DOM_TX_ABSENT, DOM_TX_IOTHREAD, DOM_TX_TIMER };
+
 struct dom_nic {
 	enum dom_nic_type type;
 	enum tristate trust_guest_rx_filters;
@@ -82,6 +91,10 @@ struct dom_nic {
 	char *bridge;			/* type bridge; live also type network */
 	char *dev;			/* type direct */
 	enum dom_direct_mode mode;
+	struct dom_ip *ips;		/* type ethernet: the host's end */
+	size_t n_ips;
+	struct route_def *routes;
+	size_t n_routes;
 	struct nd_uuid portid;		/* live documents, type network */
 	bool has_portid;
 	struct vlan_def vlan;
@@ -94,12 +107,19 @@ struct dom_nic {
 	enum dom_driver driver;
 	uint32_t queues;		/* 0: 1 */
 	uint32_t rx_queue_size, tx_queue_size;	/* descriptors; 0: the runner's default */
-	enum dom_switch event_idx;
+	enum dom_tx_mode tx_mode;
+	enum dom_switch ioeventfd, event_idx;
+	int rss, rss_hash_report;	/* enums of one value: off */
 	/* What one side may leave to the other: the host for what the guest sends, and the guest for
 	 * what it receives. gso: all of the host's segmentation. */
 	struct dom_offloads {
 		enum dom_switch csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf;
 	} host, guest;
+	int backend_type;		/* an enum of one value: default */
+	char *backend_tap, *backend_vhost;	/* devices; NULL: the usual ones */
+	uint32_t sndbuf_bytes;		/* of the TAP, for what the guest sends; 0: no limit */
+	bool has_sndbuf;
+	uint32_t coalesce_rx_frames;	/* 0: as the kernel does */
 	enum { DOM_LINK_ABSENT, DOM_LINK_UP, DOM_LINK_DOWN } link;
 	uint32_t mtu_bytes;		/* 0: the network's, or the device's */
 	struct dom_info info;
@@ -197,6 +217,10 @@ const char *dom_disk_source(const struct dom_disk *disk);
 /* Seconds that the guest's clock is ahead of UTC; localtime by the host's zone at now_s. */
 int64_t dom_clock_offset_s(const struct dom_def *def, int64_t now_s);
 const char *dom_direct_mode_name(enum dom_direct_mode mode);	/* "vepa" for DOM_DIRECT_ABSENT */
+/* The address with its prefix, which is the class's or 64 where none is given. */
+struct nd_prefix dom_ip_prefix(const struct dom_ip *ip);
+/* Frames shall pass in the kernel, where it can. */
+bool dom_nic_wants_vhost(const struct dom_nic *nic);
 /* By MAC or by the host's device, as clients name them; NULL: there is none. */
 struct dom_nic *dom_nic_named(const struct dom_def *def, const char *what);
 

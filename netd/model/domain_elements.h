@@ -7,6 +7,10 @@
 extern const struct xml_elem elem_dom_disk, elem_dom_nic, elem_dom_serial, elem_dom_console,
 	elem_dom_balloon, elem_dom_rng;
 
+/* Of a NIC. */
+extern const struct xml_elem elem_dom_nic_driver, elem_dom_nic_backend, elem_dom_nic_tune,
+	elem_dom_nic_coalesce;
+
 /* What all devices have. */
 extern const struct xml_elem elem_dom_boot, elem_dom_alias, elem_dom_address;
 

@@ -9,19 +9,13 @@
 /* What a bridge takes (IEEE 802.1Q 9.6). */
 enum { VLAN_FIRST = 1, VLAN_LAST = 4094 };
 
-/* What QEMU takes. */
-enum { QUEUE_SIZE_MIN = 256, QUEUE_SIZE_MAX = 1024 };
-
 DOM_ONLY(virtio_names, "virtio");
 
 static const char *const nic_types[] = { NULL, "network", "bridge", "direct", "ethernet" };
-static const char *const nic_drivers[] = { NULL, "qemu", "vhost" };
 static const char *const direct_modes[] = { NULL, "vepa", "bridge", "private", "passthrough" };
 static const char *const link_states[] = { NULL, "up", "down" };
-static const char *const switches[] = { NULL, "on", "off" };
 
 #define NIC(field_) XML_FIELD(struct dom_nic, field_)
-#define SWITCH(name_, field_) { .name = name_, .kind = XML_ENUM, NIC(field_), XML_NAMES(switches) }
 
 static const struct xml_attr mac_attrs[] = {
 	{ .name = "address", .kind = XML_MAC, NIC(mac), XML_HAS(struct dom_nic, has_mac),
@@ -62,8 +56,54 @@ static const struct xml_attr nic_source_attrs[] = {
 	{ .name = "mode", .kind = XML_ENUM, NIC(mode), XML_NAMES(direct_modes) },
 };
 
+static bool is_multicast(const struct nd_ip *ip)
+{
+	return ip->family == AF_INET ? IN_MULTICAST(ntohl(ip->v4.s_addr))
+	       : ip->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&ip->v6);
+}
+
+static int host_ip_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	const struct dom_ip *ip = self;
+	bool v6 = ip->address.family == AF_INET6;
+
+	if (ip->family && !nd_streq(ip->family, v6 ? "ipv6" : "ipv4"))
+		return xml_fail(in, node, ND_ERR_XML, "family '%.100s' is not that of the address", ip->family);
+	if (ip->prefix > (v6 ? 128 : 32))
+		return xml_fail(in, node, ND_ERR_XML, "prefix %d is above %d", ip->prefix, v6 ? 128 : 32);
+	if (ip->peer.family && ip->peer.family != ip->address.family)
+		return xml_fail(in, node, ND_ERR_XML, "address and peer are not of one family");
+	if (is_multicast(&ip->address) || is_multicast(&ip->peer))
+		return xml_fail(in, node, ND_ERR_XML, "a multicast address is no device's");
+	return 0;
+}
+
+static void host_ip_init(void *self)
+{
+	((struct dom_ip *)self)->prefix = -1;
+}
+
+static const struct xml_attr host_ip_attrs[] = {
+	{ .name = "family", .kind = XML_STR, XML_FIELD(struct dom_ip, family) },
+	{ .name = "address", .kind = XML_IP, XML_FIELD(struct dom_ip, address), .required = true },
+	{ .name = "prefix", .kind = XML_PREFIX, XML_FIELD(struct dom_ip, prefix) },
+	{ .name = "peer", .kind = XML_IP, XML_FIELD(struct dom_ip, peer) },
+};
+
+static const struct xml_elem host_ip_elem = {
+	.name = "ip", .size = sizeof(struct dom_ip), XML_ATTRS(host_ip_attrs),
+	.init = host_ip_init, .check = host_ip_check,
+};
+
+/* Of the host's end of a TAP that is on no switch. */
+static const struct xml_child nic_source_children[] = {
+	{ .elem = &host_ip_elem, XML_ARRAY(struct dom_nic, ips, n_ips) },
+	{ .elem = &elem_route, XML_ARRAY(struct dom_nic, routes, n_routes) },
+};
+
 static const struct xml_elem nic_source_elem = {
 	.name = "source", .size = sizeof(struct dom_nic), XML_ATTRS(nic_source_attrs),
+	XML_CHILDREN(nic_source_children),
 };
 
 /* Names that netd gives itself. */
@@ -120,61 +160,6 @@ static const struct xml_elem model_elem = {
 	.name = "model", .size = sizeof(struct dom_nic), XML_ATTRS(model_attrs),
 };
 
-static const struct xml_attr nic_driver_attrs[] = {
-	{ .name = "name", .kind = XML_ENUM, NIC(driver), XML_NAMES(nic_drivers),
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-	SWITCH("event_idx", event_idx),
-	{ .name = "queues", .kind = XML_UINT, NIC(queues), .min = 1, .max = DOM_QUEUES_MAX,
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "rx_queue_size", .kind = XML_UINT, NIC(rx_queue_size), .min = QUEUE_SIZE_MIN,
-	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "tx_queue_size", .kind = XML_UINT, NIC(tx_queue_size), .min = QUEUE_SIZE_MIN,
-	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
-};
-
-static const struct xml_attr host_attrs[] = {
-	SWITCH("csum", host.csum), SWITCH("gso", host.gso), SWITCH("tso4", host.tso4),
-	SWITCH("tso6", host.tso6), SWITCH("ecn", host.ecn), SWITCH("ufo", host.ufo),
-	SWITCH("mrg_rxbuf", host.mrg_rxbuf),
-};
-
-static const struct xml_elem host_elem = {
-	.name = "host", .size = sizeof(struct dom_nic), XML_ATTRS(host_attrs),
-};
-
-static const struct xml_attr guest_attrs[] = {
-	SWITCH("csum", guest.csum), SWITCH("tso4", guest.tso4), SWITCH("tso6", guest.tso6),
-	SWITCH("ecn", guest.ecn), SWITCH("ufo", guest.ufo),
-};
-
-static const struct xml_elem guest_elem = {
-	.name = "guest", .size = sizeof(struct dom_nic), XML_ATTRS(guest_attrs),
-};
-
-static const struct xml_child nic_driver_children[] = {
-	{ .elem = &host_elem },
-	{ .elem = &guest_elem },
-};
-
-static int driver_check(struct xml_in *in, const xmlNode *node, void *self)
-{
-	const struct dom_nic *nic = self;
-	const struct { const char *name; uint32_t size; } queues[] = {
-		{ "rx_queue_size", nic->rx_queue_size }, { "tx_queue_size", nic->tx_queue_size },
-	};
-
-	for (size_t i = 0; i < ND_COUNT(queues); i++)
-		if (queues[i].size & (queues[i].size - 1))
-			return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "%s '%u' is not a power of two",
-					queues[i].name, queues[i].size);
-	return 0;
-}
-
-static const struct xml_elem nic_driver_elem = {
-	.name = "driver", .size = sizeof(struct dom_nic), XML_ATTRS(nic_driver_attrs),
-	XML_CHILDREN(nic_driver_children), .check = driver_check,
-};
-
 static const struct xml_attr link_attrs[] = {
 	{ .name = "state", .kind = XML_ENUM, NIC(link), XML_NAMES(link_states), .required = true },
 };
@@ -223,9 +208,12 @@ static const struct xml_child nic_children[] = {
 	{ .elem = &port_elem },
 	{ .elem = &nic_target_elem },
 	{ .elem = &model_elem },
-	{ .elem = &nic_driver_elem },
+	{ .elem = &elem_dom_nic_driver },
+	{ .elem = &elem_dom_nic_backend },
+	{ .elem = &elem_dom_nic_tune },
 	{ .elem = &link_elem },
 	{ .elem = &mtu_elem },
+	{ .elem = &elem_dom_nic_coalesce },
 	DOM_INFO_CHILDREN(struct dom_nic),
 };
 #undef AT
@@ -257,6 +245,8 @@ static int check_source(struct xml_in *in, const xmlNode *node, const struct dom
 		return stray_source(in, node, nic, "portgroup");
 	if (nic->mode && nic->type != DOM_NIC_DIRECT)
 		return stray_source(in, node, nic, "mode");
+	if ((nic->n_ips || nic->n_routes) && nic->type != DOM_NIC_ETHERNET)
+		return stray_source(in, node, nic, nic->n_ips ? "<ip>" : "<route>");
 	return 0;
 }
 
@@ -305,6 +295,12 @@ static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_
 	if (nic->isolated == TRI_YES && nic->type != DOM_NIC_NETWORK && nic->type != DOM_NIC_BRIDGE)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<port isolated='yes'/> is not supported for type '%s'", type);
+	if (nic->coalesce_rx_frames && (nic->type == DOM_NIC_DIRECT || nic->target_managed == TRI_NO))
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<coalesce> is only possible for a TAP that is made for the guest");
+	if (nic->backend_tap && nic->type == DOM_NIC_DIRECT)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<backend tap> is not possible for type 'direct': a macvtap has a device of its own");
 	return check_switch(in, node, nic);
 }
 
@@ -335,4 +331,11 @@ const struct xml_elem elem_dom_nic = {
 const char *dom_direct_mode_name(enum dom_direct_mode mode)
 {
 	return direct_modes[mode ? mode : DOM_DIRECT_VEPA];
+}
+
+struct nd_prefix dom_ip_prefix(const struct dom_ip *ip)
+{
+	struct ip_def as_network = { .address = ip->address, .prefix = ip->prefix };
+
+	return ip_def_prefix(&as_network);
 }

@@ -480,6 +480,56 @@ START_TEST(offer_follows_what_the_tap_takes_and_what_is_allowed)
 }
 END_TEST
 
+/* Monotonic. */
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+START_TEST(sending_waits_for_more_when_asked_to)
+{
+	uint8_t got[2000];
+	uint64_t start;
+
+	unplug();
+	plug(2, 256, VMM_NIC_FEATURES | VMM_TX_TIMER);
+	guest_drive(&g, ~0ull, 64);
+	for (unsigned round = 0; round < 3; round++) {
+		uint16_t head;
+		uint32_t len;
+
+		start = now_ns();
+		guest_send(TX, 1000, true);
+		guest_send(TX, 1001, true);
+		ck_assert(guest_wait(&g, TX, &head, &len));
+		ck_assert_uint_ge(now_ns() - start, VIRTIO_NET_TX_WAIT_NS);
+		ck_assert(guest_wait(&g, TX, &head, &len));
+		ck_assert_int_eq(read(wires[0], got, sizeof(got)), 1000);
+		ck_assert_int_eq(read(wires[0], got, sizeof(got)), 1001);
+	}
+	ck_assert_uint_eq(counters().tx_packets, 6);
+}
+END_TEST
+
+START_TEST(kicks_need_no_eventfd_where_there_shall_be_none)
+{
+	uint16_t head;
+	uint32_t len;
+
+	guest_drive(&g, ~0ull, 64);
+	ck_assert_uint_eq(g.eventfds, 3);
+	unplug();
+	plug(1, 256, VMM_NIC_FEATURES | VMM_NO_IOEVENTFD);
+	guest_drive(&g, ~0ull, 64);
+	ck_assert_uint_eq(g.eventfds, 0);
+	guest_send(TX, 1000, true);
+	ck_assert(guest_wait(&g, TX, &head, &len));
+}
+END_TEST
+
 START_TEST(configuration_holds_mac_status_and_mtu)
 {
 	ck_assert_uint_eq(guest_read(&g, g.device, 4), 0x01005452);
@@ -816,6 +866,8 @@ int main(void)
 	tcase_add_test(t, receive_buffer_shorter_than_the_header_breaks_the_queue);
 	tcase_add_test(t, frames_from_before_the_driver_are_stale);
 	tcase_add_test(t, offer_follows_what_the_tap_takes_and_what_is_allowed);
+	tcase_add_test(t, sending_waits_for_more_when_asked_to);
+	tcase_add_test(t, kicks_need_no_eventfd_where_there_shall_be_none);
 	tcase_add_test(t, configuration_holds_mac_status_and_mtu);
 	tcase_add_test(t, tap_gets_the_offloads_that_the_guest_took);
 	tcase_add_test(t, link_goes_down_and_up);

@@ -10,6 +10,17 @@
 
 #define ROUNDS 20			/* of the loop: work that makes itself work ends somewhere */
 
+static int notify_set(void *arg, uint64_t gpa, int fd)
+{
+	((struct guest *)arg)->eventfds++;
+	return 0;
+}
+
+static void notify_clear(void *arg, uint64_t gpa, int fd)
+{
+	((struct guest *)arg)->eventfds--;
+}
+
 void guest_init(struct guest *g)
 {
 	struct nd_error err = { 0 };
@@ -17,7 +28,8 @@ void guest_init(struct guest *g)
 	*g = (struct guest){ 0 };
 	ck_assert_msg(memory_new(GUEST_RAM, &g->memory, &err) == 0, "%s", err.text);
 	ck_assert_msg(loop_new(&g->loop, &err) == 0, "%s", err.text);
-	g->bus = pci_bus_new(NULL);
+	g->bus = pci_bus_new(&(struct pci_host){ .arg = g, .notify_set = notify_set,
+						 .notify_clear = notify_clear });
 	ck_assert_ptr_nonnull(g->bus);
 }
 

@@ -22,6 +22,7 @@ struct guest {
 	uint32_t notify_step;
 	unsigned window;		/* in configuration space */
 	uint64_t features;
+	unsigned eventfds;		/* addresses whose writes KVM would turn into eventfds */
 	struct drv_queue queues[20];
 };
 
