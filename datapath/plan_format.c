@@ -81,6 +81,8 @@ static void format_addr(struct nd_str *s, const struct plan_addr *a)
 	struct nd_ip broadcast = nd_ip_from4(a->broadcast);
 
 	nd_str_addf(s, "address %s dev %s", nd_prefix_format(&a->prefix, prefix), a->ifname);
+	if (a->peer.family)
+		nd_str_addf(s, " peer %s", nd_ip_format(&a->peer, ip));
 	if (a->prefix.addr.family == AF_INET && a->broadcast.s_addr)
 		nd_str_addf(s, " broadcast %s", nd_ip_format(&broadcast, ip));
 }

@@ -40,7 +40,7 @@ class Run(netdtest.TestCase):
         path = os.path.join(self.netd.root, "nic.xml")
         with open(path, "w") as f:
             f.write("""<interface type='network'><mac address='%s'/><source network='default'/>
-                <driver event_idx='off' rx_queue_size='512' tx_queue_size='1024'><host tso6='off' mrg_rxbuf='off'/><guest csum='off'/></driver>
+                <driver ioeventfd='off' event_idx='off' rx_queue_size='512' tx_queue_size='1024'><host tso6='off' mrg_rxbuf='off'/><guest csum='off'/></driver>
                 </interface>""" % SECOND)
         self.netd.ctl("attach-device", "one", path)
         bits = self.told("sleep 2; cat /sys/class/net/eth1/device/features", "= ([01]{64})")[1]
@@ -49,6 +49,22 @@ class Run(netdtest.TestCase):
         self.assertEqual({what for what in bit if bits[bit[what]] == "1"}, {"csum", "tso4", "indirect"})
         self.told("ip link set eth1 up; udhcpc -i eth1 -q -n -t 10 -T 1 -s /bin/udhcpc-script", r"= lease: ([\d.]+)/")
         self.detach()
+
+    def an_interface_of_its_own_leads_where_the_document_says(self):
+        path = os.path.join(self.netd.root, "nic.xml")
+        with open(path, "w") as f:
+            f.write("""<interface type='ethernet'><mac address='%s'/>
+                <source><ip address='192.168.7.1' prefix='24'/><route address='192.168.42.0' prefix='24' gateway='192.168.7.4'/></source>
+                <driver name='qemu' txmode='timer' ioeventfd='off'/><tune><sndbuf>70000</sndbuf></tune>
+                <coalesce><rx><frames max='16'/></rx></coalesce></interface>""" % SECOND)
+        self.netd.ctl("attach-device", "one", path)
+        self.told("sleep 2; ip addr add 192.168.7.4/24 dev eth1; ip addr add 192.168.42.1/32 dev lo; ip link set eth1 up; echo = set",
+                  "= set")
+        self.assertEqual(sh("ping", "-c", 3, "-i", "0.2", "-W", 5, "192.168.42.1", check=False).returncode, 0)
+        self.told("ping -c 2 -W 5 192.168.7.1 >/dev/null; echo = pinged $?", r"= pinged 0\r")
+        self.netd.ctl("detach-device", "one", path)
+        wait_for("the second NIC to go", lambda: SECOND not in self.netd.ctl("domiflist", "one").stdout, timeout=30)
+        self.assertEqual(sh("ip", "route", "show", "192.168.42.0/24").stdout, "")
 
     def test_a_guest_from_its_boot_to_its_end(self):
         ctl = self.netd.ctl
@@ -67,6 +83,7 @@ class Run(netdtest.TestCase):
         self.told("sleep 2; cat /sys/class/net/*/address", "= " + SECOND)
         self.detach()
         self.driver_is_offered_what_the_document_leaves_on()
+        self.an_interface_of_its_own_leads_where_the_document_says()
 
         ctl("suspend", "one")
         self.assertNotEqual(sh("ping", "-c", 1, "-W", 2, address, check=False).returncode, 0)

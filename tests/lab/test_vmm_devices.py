@@ -6,7 +6,7 @@
 
 Two guests run at once in the lab, each a netd-vmm locked in as netd would have it: one whose frames
 pass in user space over a TAP, one with vhost-net over a macvtap. Each has a kernel of its own, the first that for
-clouds, the second a newer one for PCs, or what the PACKAGEs depend on (linux-image-rt-amd64 ...).
+clouds, the second a newer one for PCs, or what the PACKAGEs depend on (linux-image-rt-amd64 ...), or what lies in folders (see tests/lab/guest).
 They ping, move data both ways and use their disks.
 Nothing of netd takes part. A driver that means harm: test_guest_evil.py.
 """
@@ -242,7 +242,7 @@ def inside(build, folder, kernels):
 
 
 def kernel_folder(folder, package):
-    return folder if package == KERNELS[0] else "%s/%s" % (folder, package)
+    return folder if package == KERNELS[0] else "%s/%s" % (folder, package.strip("/").replace("/", "-"))
 
 
 def folder_make(build, kernels=KERNELS[:1]):

@@ -14,10 +14,12 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -283,11 +285,14 @@ static void typed(void)
 		tell_filter(line + 7);
 	else if (strcmp(line, "nics") == 0)
 		for (size_t i = 0; i < config.n_nics; i++) {
-			char text[VMM_ID_MAX + 32];
+			const struct vmm_nic *n = &config.nics[i];
+			char text[VMM_ID_MAX + 96];
+			int sndbuf = -1;
 
-			snprintf(text, sizeof(text), "nic %s %s slot %u queues %u\r\n", config.nics[i].id,
-				 config.nics[i].link_up ? "up" : "down", config.nics[i].slot,
-				 config.nics[i].n_queue_pairs);
+			(void)ioctl(n->tap_fds[0], TUNGETSNDBUF, &sndbuf);
+			snprintf(text, sizeof(text), "nic %s %s slot %u queues %u features %#x sndbuf %d\r\n",
+				 n->id, n->link_up ? "up" : "down", n->slot, n->n_queue_pairs, n->features,
+				 sndbuf);
 			print(text);
 		}
 }

@@ -361,6 +361,120 @@ class Devices(Guests):
         self.nothing_is_left()
 
 
+class Means(Guests):
+    """What a NIC's document says of the host's device, and of how frames get through it."""
+
+    NETWORK = "<interface type='network'><source network='default'/>%s</interface>"
+    ETHERNET = "<interface type='ethernet'><target dev='web2'/>%s</interface>"
+    NO_IOEVENTFD, TX_TIMER = 1 << 12, 1 << 13
+    HOST_SIDE = """<source>
+        <ip address='192.168.7.1' prefix='24'/>
+        <ip address='10.0.0.10' prefix='16' peer='10.9.0.5'/>
+        <ip address='fd00:7::1' prefix='64'/>
+        <route address='192.168.42.0' prefix='24' gateway='192.168.7.4'/>
+        <route family='ipv6' address='fd00:8::' prefix='64' gateway='fd00:7::2' metric='5'/>
+      </source>"""
+
+    def setUp(self):
+        super().setUp()
+        self.netd.define(nat_xml())
+
+    def told(self):
+        """(id, features, send buffer) of each NIC, as the guest's process has them."""
+        import libvirt
+        connection = libvirt.open(self.netd.uri())
+        self.addCleanup(connection.close)
+        stream = connection.newStream()
+        connection.lookupByName("web").openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+        stream.send(b"nics\rend\r")
+        got = b""
+        while b"END\r" not in got:
+            got += stream.recv(1024)
+        stream.finish()
+        return [(id, int(features, 16), int(sndbuf)) for id, features, sndbuf in
+                re.findall(r"nic (\S+) .* features (\S+) sndbuf (\S+)\r", got.decode())]
+
+    def start(self, devices):
+        self.define(devices=devices + "<console type='pty'/>")
+        self.virsh("start", "web")
+
+    def rx_frames(self, name):
+        return re.search(r"^rx-frames:\s+(\d+)", sh("ethtool", "-c", name).stdout, re.M).group(1)
+
+    def host_side(self, name="web2"):
+        addresses = re.findall(r"inet6? (?!fe80)(\S+(?: peer \S+)?)", sh("ip", "addr", "show", name).stdout)
+        routes = [line.strip() for family in ("-4", "-6") for line in
+                  sh("ip", family, "route", "show", "dev", name, "proto", "boot").stdout.splitlines()]
+        return addresses, [re.sub(r" (linkdown|pref medium)", "", r) for r in routes]
+
+    def test_buffers_and_coalescing_on_a_network_and_on_an_own_device(self):
+        tuned = "<tune><sndbuf>%d</sndbuf></tune><coalesce><rx><frames max='%d'/></rx></coalesce>"
+        self.start(self.NETWORK % (tuned % (70000, 7)) + self.ETHERNET % (tuned % (0, 9)) + self.NETWORK % "")
+        self.assertEqual([sndbuf for _, _, sndbuf in self.told()], [70000, 2 ** 31 - 1, 2 ** 31 - 1])
+        self.assertEqual([self.rx_frames(n) for n in ("vnet0", "web2", "vnet1")], ["7", "9", "0"])
+        self.virsh("attach-device", "web", "FILE", "--live", xml=self.NETWORK % (tuned % (80000, 11)))
+        self.assertEqual(self.told()[3][2], 80000)
+        self.assertEqual(self.rx_frames("vnet2"), "11")
+        live = self.virsh("dumpxml", "web").stdout
+        nic = next(n for n in re.findall("<interface.*?</interface>", live, re.S) if "80000" in n)
+        self.assertIn("cannot modify network device send buffer while the guest runs",
+                      self.error("update-device", "web", "FILE", "--live", xml=nic.replace("80000", "90000")))
+        self.assertIn("cannot modify network device coalescing while the guest runs",
+                      self.error("update-device", "web", "FILE", "--live", xml=nic.replace("'11'", "'12'")))
+        self.virsh("destroy", "web")
+        self.nothing_is_left()
+
+    def test_how_kicks_and_sending_work_is_told(self):
+        self.start(self.NETWORK % "<driver ioeventfd='off'/>" + self.NETWORK % "<driver txmode='timer'/>" +
+                   self.NETWORK % "<driver ioeventfd='on' txmode='iothread'/>")
+        flags = self.NO_IOEVENTFD | self.TX_TIMER
+        self.assertEqual([features & flags for _, features, _ in self.told()], [self.NO_IOEVENTFD, self.TX_TIMER, 0])
+
+    def test_the_host_s_end_has_addresses_and_routes(self):
+        self.start(self.ETHERNET % self.HOST_SIDE)
+        shown = self.host_side()
+        self.assertEqual(shown, (["192.168.7.1/24", "10.0.0.10 peer 10.9.0.5/16", "fd00:7::1/64"],
+                                 ["192.168.42.0/24 via 192.168.7.4 metric 1", "fd00:8::/64 via fd00:7::2 metric 5"]))
+        nic = re.search("<interface.*?</interface>", self.virsh("dumpxml", "web").stdout, re.S).group(0)
+        self.assertIn("cannot modify network device addresses or routes while the guest runs",
+                      self.error("update-device", "web", "FILE", "--live", xml=nic.replace("7.1", "7.9")))
+        self.virsh("update-device", "web", "FILE", "--live", xml=nic)
+        self.assertEqual(self.host_side(), shown)
+        self.virsh("destroy", "web")
+        self.nothing_is_left()
+
+    def test_a_device_that_stays_loses_what_the_guest_brought(self):
+        sh("ip", "tuntap", "add", "web9", "mode", "tap", "vnet_hdr")
+        sh("ip", "addr", "add", "192.168.9.1/24", "dev", "web9")
+        sh("ip", "link", "set", "web9", "up")
+        self.start("<interface type='ethernet'><target dev='web9' managed='no'/>%s</interface>" % self.HOST_SIDE)
+        self.assertEqual(len(self.host_side("web9")[0]), 4)
+        self.virsh("destroy", "web")
+        self.assertEqual(self.host_side("web9"), (["192.168.9.1/24"], []))
+        sh("ip", "link", "del", "web9")
+        self.nothing_is_left()
+
+    def test_an_address_that_cannot_be_undoes_the_start(self):
+        bad = self.HOST_SIDE.replace("192.168.7.4", "172.31.9.9")
+        self.define(devices=self.ETHERNET % bad + "<console type='pty'/>")
+        self.assertIn("add route 192.168.42.0/24 through 'web2'", self.error("start", "web"))
+        self.nothing_is_left()
+
+    def test_other_device_nodes(self):
+        node = os.path.join(self.netd.root, "tun")
+        os.mknod(node, 0o20600, os.stat("/dev/net/tun").st_rdev)
+        self.start((self.NETWORK + self.ETHERNET) % (("<backend tap='%s'/>" % node,) * 2))
+        self.assertEqual(sorted(self.taps()), ["vnet0", "web2"])
+        self.virsh("destroy", "web")
+        os.unlink(node)
+        for kind in self.NETWORK, self.ETHERNET:
+            self.define(devices=kind % ("<backend tap='%s'/>" % node) + "<console type='pty'/>")
+            self.assertIn("cannot open %s: No such file or directory" % node, self.error("start", "web"))
+            self.nothing_is_left()
+        self.start(self.NETWORK % ("<backend vhost='%s'/>" % node))
+        self.assertIn("its interface net0 does without vhost-net: cannot open %s: No such file" % node, self.netd.log())
+
+
 class Console(Guests):
     """By libvirt's own streams."""
 

@@ -15,6 +15,8 @@ from netdtest import nat_xml, sh, wait_for
 
 SECOND = "52:54:00:00:00:02"
 OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/><target dev='web%d'/>" \
+    "<source><ip address='192.168.7.1' prefix='24'/><route address='192.168.42.0' prefix='24' gateway='192.168.7.4'/></source>" \
+    "<tune><sndbuf>70000</sndbuf></tune><coalesce><rx><frames max='7'/></rx></coalesce>" \
     "<bandwidth><inbound average='700'/></bandwidth></interface>"
 
 
@@ -32,7 +34,7 @@ class GuestCrash(Walk, Guests):
         self.network = self.file("net.xml", nat_xml().encode())
         self.domain = self.file("web.xml", self.xml(devices=NIC % MAC + OWN % (9, 9) + "<console type='pty'/>").encode())
         self.nic = self.file("nic.xml", (NIC % SECOND).encode())
-        self.tap = self.file("tap.xml", (OWN % (8, 8)).encode())
+        self.tap = self.file("tap.xml", ((OWN % (8, 8)).replace("192.168.", "172.16.")).encode())
         self.before = netdtest.kernel_state()
 
     def op(self, name, check=True):

@@ -330,6 +330,28 @@ START_TEST(a_macvtap_is_seen_from_its_guest)
 }
 END_TEST
 
+START_TEST(the_host_s_end_of_a_guest_s_tap_has_addresses_and_routes)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+	struct dom_ip ips[] = { { .prefix = -1 }, { .prefix = 16 }, { .prefix = -1 } };
+	struct route_def routes[] = { { .prefix = 24 }, { .prefix = 64, .metric = 5 } };
+	struct dom_nic nic = { .target = "tap0", .ips = ips, .n_ips = 3, .routes = routes, .n_routes = 2 };
+	ND_AUTO(free) char *got = NULL;
+
+	ck_assert(nd_ip_parse("192.168.7.1", &ips[0].address) && nd_ip_parse("10.0.0.10", &ips[1].address) &&
+		  nd_ip_parse("10.9.0.5", &ips[1].peer) && nd_ip_parse("fd00:7::1", &ips[2].address));
+	ck_assert(nd_ip_parse("192.168.42.0", &routes[0].address) && nd_ip_parse("192.168.7.4", &routes[0].gateway) &&
+		  nd_ip_parse("fd00:8::", &routes[1].address) && nd_ip_parse("fd00:7::2", &routes[1].gateway));
+	ck_assert_int_eq(compile_link_addresses(&nic, p), 0);
+	got = plan_format(p);
+	ck_assert_str_eq(got, "address 192.168.7.1/24 dev tap0 broadcast 192.168.7.255\n"
+			      "address 10.0.0.10/16 dev tap0 peer 10.9.0.5\n"
+			      "address fd00:7::1/64 dev tap0\n"
+			      "route 192.168.42.0/24 via 192.168.7.4 dev tap0 metric 1\n"
+			      "route fd00:8::/64 via fd00:7::2 dev tap0 metric 5\n");
+}
+END_TEST
+
 START_TEST(the_greatest_limits_of_a_document_fit)
 {
 	ND_AUTO(plan_free) struct plan *p = plan_new();
@@ -637,6 +659,7 @@ int main(void)
 	tcase_add_test(t, floors_leave_the_rest_of_the_peak_to_the_others);
 	tcase_add_test(t, floors_that_fill_the_network_leave_the_others_a_trickle);
 	tcase_add_test(t, a_macvtap_is_seen_from_its_guest);
+	tcase_add_test(t, the_host_s_end_of_a_guest_s_tap_has_addresses_and_routes);
 	tcase_add_test(t, the_greatest_limits_of_a_document_fit);
 	tcase_add_test(t, ports_are_put_on_the_bridge_isolated_where_port_or_network_says_so);
 	tcase_add_test(t, a_server_is_told_what_the_file_says);
