@@ -49,7 +49,9 @@ enum vmm_nic_feature {
 	VMM_NIC_FEATURES = (1 << 12) - 1,	/* all of these, as by default */
 	VMM_NO_IOEVENTFD = 1 << 12,	/* the vCPU itself passes the driver's kicks on, not KVM */
 	VMM_TX_TIMER = 1 << 13,		/* what is sent waits for more, see VIRTIO_NET_TX_WAIT_NS */
-	VMM_NIC_FLAGS = (1 << 14) - 1,
+	VMM_RSS = 1 << 14,		/* offered besides, and only in user space: the guest chooses queues ... */
+	VMM_HASH_REPORT = 1 << 15,	/* ... and sees the hash */
+	VMM_NIC_FLAGS = (1 << 16) - 1,
 };
 
 struct vmm_nic {

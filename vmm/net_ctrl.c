@@ -154,7 +154,55 @@ static unsigned run_mq(struct net_ctrl *c, struct body *b, uint8_t command)
 	    n > c->n_pairs_max)
 		return 0;
 	c->n_pairs = n;
+	c->rss.steers = false;
 	return NET_CTRL_PAIRS;
+}
+
+/* The end of both commands below: a length and a key. */
+static bool read_key(struct body *b, struct net_rss *r)
+{
+	uint8_t len = body_u8(b);
+
+	if (len > NET_RSS_KEY_MAX)
+		return false;
+	body_read(b, r->key, len);
+	return body_ends(b) && !(r->types & ~NET_RSS_TYPES);
+}
+
+/* struct virtio_net_rss_config */
+static unsigned run_rss(struct net_ctrl *c, struct body *b, uint8_t command)
+{
+	struct net_rss r = { .steers = true, .types = body_le32(b) };
+	uint32_t n = body_le16(b) + 1u;
+	unsigned last, n_tx;
+
+	last = r.unclassified = body_le16(b);
+	if (command != VIRTIO_NET_CTRL_MQ_RSS_CONFIG || n > NET_RSS_TABLE_MAX || n & (n - 1))
+		return 0;
+	r.n_table = (uint16_t)n;
+	for (uint32_t i = 0; i < n; i++) {
+		r.table[i] = body_le16(b);
+		last = r.table[i] > last ? r.table[i] : last;
+	}
+	n_tx = body_le16(b);
+	if (!read_key(b, &r) || last >= c->n_pairs_max || !n_tx || n_tx > c->n_pairs_max)
+		return 0;
+	c->rss = r;
+	c->n_pairs = n_tx > last ? n_tx : last + 1;
+	return NET_CTRL_PAIRS | NET_CTRL_HASH;
+}
+
+/* struct virtio_net_hash_config: the hash is told, the queues are the TAP's choice. */
+static unsigned run_hash(struct net_ctrl *c, struct body *b, uint8_t command)
+{
+	struct net_rss r = { .types = body_le32(b) };
+	uint8_t reserved[8];
+
+	body_read(b, reserved, sizeof(reserved));
+	if (command != VIRTIO_NET_CTRL_MQ_HASH_CONFIG || !read_key(b, &r))
+		return 0;
+	c->rss = r;
+	return NET_CTRL_HASH;
 }
 
 static unsigned run_offloads(struct net_ctrl *c, struct body *b, uint8_t command)
@@ -179,6 +227,8 @@ static const struct {
 	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_F_CTRL_VLAN, run_vlan },
 	{ VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_F_GUEST_ANNOUNCE, run_announce },
 	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_F_MQ, run_mq },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_F_RSS, run_rss },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_F_HASH_REPORT, run_hash },
 	{ VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, run_offloads },
 };
 
@@ -188,9 +238,12 @@ unsigned net_ctrl_run(struct net_ctrl *c, const struct vq_chain *chain, bool *ok
 	uint8_t class = body_u8(&b), command = body_u8(&b);
 	unsigned changed = 0;
 
-	for (size_t i = 0; i < ND_COUNT(commands) && !b.bad; i++)
+	for (size_t i = 0; i < ND_COUNT(commands) && !b.bad && !changed; i++) {
+		struct body rest = b;
+
 		if (commands[i].class == class && c->features >> commands[i].feature & 1)
-			changed = commands[i].run(c, &b, command);
+			changed = commands[i].run(c, &rest, command);
+	}
 	*ok_out = changed != 0;
 	return changed;
 }

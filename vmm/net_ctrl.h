@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "vmm/net_filter.h"
+#include "vmm/net_rss.h"
 
 struct vq_chain;
 
@@ -16,6 +17,7 @@ struct net_ctrl {
 	uint64_t features;		/* negotiated: a command without its feature is refused */
 	unsigned n_pairs_max;
 	struct net_filter filter;
+	struct net_rss rss;
 	unsigned n_pairs;		/* in use */
 	uint64_t offloads;		/* bits of VIRTIO_NET_F_GUEST_* that the guest wants */
 	bool announced;			/* the guest has announced itself */
@@ -27,6 +29,7 @@ enum {
 	NET_CTRL_PAIRS = 2,
 	NET_CTRL_OFFLOADS = 4,
 	NET_CTRL_ANNOUNCED = 8,
+	NET_CTRL_HASH = 16,		/* rss, which is looked at with each frame */
 };
 
 /* Runs the command of a chain and returns a set of NET_CTRL_*, 0 when nothing changed or the command

@@ -43,12 +43,13 @@ static void handle_tap(struct loop_watch *w, uint32_t events)
 }
 
 int net_pair_init(struct net_pair *p, struct virtio_device *device, unsigned index, int tap_fd,
-		  const struct net_filter *filter, bool watch, struct nd_error *err)
+		  const struct net_ctrl *ctrl, bool watch, struct nd_error *err)
 {
 	int r;
 
-	*p = (struct net_pair){ .device = device, .filter = filter, .tap_fd = tap_fd,
+	*p = (struct net_pair){ .device = device, .ctrl = ctrl, .first = p - index, .tap_fd = tap_fd,
 				.rx = 2 * index, .tx = 2 * index + 1, .readable = true,
+				.header_bytes = NET_HEADER_BYTES,
 				.watch = { .fd = tap_fd, .ready = handle_tap } };
 	p->spill = malloc(NET_FRAME_MAX);
 	if (!p->spill)
@@ -58,7 +59,7 @@ int net_pair_init(struct net_pair *p, struct virtio_device *device, unsigned ind
 	p->queue_size = rx_queue(p)->size_max;
 	p->chains = calloc(p->queue_size, sizeof(*p->chains));
 	p->iov = calloc(IOV_WINDOW, sizeof(*p->iov));
-	p->tx_iov = calloc(VIRTQUEUE_SIZE_MAX, sizeof(*p->tx_iov));
+	p->tx_iov = calloc(VIRTQUEUE_SIZE_MAX + 1, sizeof(*p->tx_iov));
 	if (!p->chains || !p->iov || !p->tx_iov)
 		return nd_error_nomem(err);
 	r = loop_add(device->loop, &p->watch, EPOLLIN | EPOLLOUT | EPOLLET);
@@ -82,7 +83,11 @@ void net_pair_start(struct net_pair *p, uint64_t features)
 {
 	uint64_t long_frames = NET_CTRL_OFFLOAD_BITS & ~(1ull << VIRTIO_NET_F_GUEST_CSUM);
 
+	bool report = features >> VIRTIO_NET_F_HASH_REPORT & 1;
+
 	p->mergeable = features >> VIRTIO_NET_F_MRG_RXBUF & 1;
+	p->hashes = report || features >> VIRTIO_NET_F_RSS & 1;
+	p->header_bytes = report ? sizeof(struct virtio_net_hdr_v1_hash) : NET_HEADER_BYTES;
 	/* without them frames have the MTU's length; a jumbo frame may spill, too */
 	p->frame_max = features & long_frames ? NET_FRAME_MAX : NET_HEADER_BYTES + 18 + 1500;
 }
@@ -149,7 +154,7 @@ static bool chain_take(struct net_pair *p)
 		return false;
 	if (c.n_out)
 		return virtqueue_break(q, "a receive buffer is not for writing");
-	if (c.in_bytes < NET_HEADER_BYTES)
+	if (c.in_bytes < p->header_bytes)
 		return virtqueue_break(q, "a receive buffer is shorter than the header");
 	if (c.n_in > RX_PIECES_MAX)
 		return virtqueue_break(q, "a receive buffer is in too many pieces");
@@ -210,7 +215,7 @@ static void frame_deliver(struct net_pair *p, size_t len)
 		p->room -= c->bytes;
 	}
 	p->counters.rx_packets++;
-	p->counters.rx_bytes += len - NET_HEADER_BYTES;
+	p->counters.rx_bytes += len - p->header_bytes;
 }
 
 static bool frame_wanted(const struct net_pair *p, size_t len)
@@ -218,11 +223,11 @@ static bool frame_wanted(const struct net_pair *p, size_t len)
 	uint8_t start[NET_FILTER_FRAME];
 	size_t n;
 
-	if (net_filter_open(p->filter))
+	if (net_filter_open(&p->ctrl->filter))
 		return true;
 	n = iov_read(p->iov + p->iov_at, p->n_iov, NET_HEADER_BYTES, start,
 		     len - NET_HEADER_BYTES < sizeof(start) ? len - NET_HEADER_BYTES : sizeof(start));
-	return net_filter_wants(p->filter, start, n);
+	return net_filter_wants(&p->ctrl->filter, start, n);
 }
 
 /* A frame of len bytes was read into the chains and, where they end, the spill. */
@@ -274,6 +279,77 @@ static void spill_finish(struct net_pair *p)
 	frame_deliver(p, len);
 }
 
+/* ---- by hash: the frame of len bytes lies in a pair's spill, with the TAP's header ---- */
+
+static void hash_deliver(struct net_pair *p, const uint8_t *from, size_t len, const struct net_hash *h)
+{
+	const struct virtio_net_hdr_v1_hash hash = { .hash_value = htole32(h->value),
+						     .hash_report = htole16(h->report) };
+	size_t whole = len - NET_HEADER_BYTES + p->header_bytes;
+	struct iovec *iov;
+
+	while (p->room < whole && (p->mergeable || !p->n_chains) && chain_take(p))
+		;
+	virtio_queue_check(p->device, p->rx);
+	if (p->room < whole) {	/* as a card does whose ring is empty */
+		p->counters.rx_dropped++;
+		return;
+	}
+	iov = p->iov + p->iov_at;
+	(void)iov_write(iov, p->n_iov, 0, from, NET_HEADER_BYTES);
+	(void)iov_write(iov, p->n_iov, NET_HEADER_BYTES, &hash.hash_value, p->header_bytes - NET_HEADER_BYTES);
+	(void)iov_write(iov, p->n_iov, p->header_bytes, from + NET_HEADER_BYTES, len - NET_HEADER_BYTES);
+	frame_deliver(p, whole);
+}
+
+/* The pair that it went to; NULL: none. */
+static struct net_pair *hash_arrived(struct net_pair *p, size_t len)
+{
+	const struct net_rss *rss = &p->ctrl->rss;
+	const uint8_t *frame = p->spill + NET_HEADER_BYTES;
+	struct net_hash h;
+	struct net_pair *to;
+
+	if (len <= NET_HEADER_BYTES) {
+		p->counters.rx_errors++;
+		return NULL;
+	}
+	len -= NET_HEADER_BYTES;
+	if (!net_filter_open(&p->ctrl->filter) && !net_filter_wants(&p->ctrl->filter, frame, len))
+		return NULL;
+	h = net_rss_hash(rss, frame, len);
+	to = rss->steers ? p->first + net_rss_pair(rss, &h) : p;
+	if (to->state != NET_PAIR_ON || !virtio_queue_live(to->device, to->rx)) {
+		p->counters.rx_dropped++;
+		return NULL;
+	}
+	virtqueue_kicks_off(rx_queue(to));	/* nothing waits for buffers */
+	hash_deliver(to, p->spill, len + NET_HEADER_BYTES, &h);
+	return to;
+}
+
+/* As receive_some(). */
+static bool hash_receive_some(struct net_pair *p)
+{
+	uint32_t shown = 0;
+	bool more = true;
+
+	for (unsigned i = 0; i < BUDGET && more; i++) {
+		ssize_t n = read(p->tap_fd, p->spill, NET_FRAME_MAX);
+		struct net_pair *to = n > 0 ? hash_arrived(p, (size_t)n) : NULL;
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			p->counters.rx_errors++;
+		more = n > 0 || (n < 0 && errno == EINTR);
+		shown |= to ? 1u << (to - p->first) : 0;
+	}
+	p->readable = more;
+	for (unsigned i = 0; shown >> i; i++)
+		if (shown >> i & 1)
+			virtio_queue_publish(p->device, p->first[i].rx);
+	return more;
+}
+
 /* Up to a share of frames; true: there may be more. */
 static bool receive_some(struct net_pair *p)
 {
@@ -304,7 +380,7 @@ void net_pair_receive(struct net_pair *p)
 		return;
 	}
 	virtqueue_kicks_off(rx_queue(p));
-	more = receive_some(p);
+	more = p->hashes ? hash_receive_some(p) : receive_some(p);
 	virtio_queue_publish(p->device, p->rx);
 	if (more)
 		virtio_queue_again(p->device, p->rx);
@@ -312,8 +388,20 @@ void net_pair_receive(struct net_pair *p)
 
 /* Transmitting */
 
+/* The guest's header is longer than the TAP's: its end goes. */
+static void shorten_header(struct net_pair *p, struct vq_chain *c)
+{
+	unsigned n = c->n_out;
+
+	(void)iov_read(c->iov, n, 0, p->tx_header, sizeof(p->tx_header));
+	iov_skip(&c->iov, &n, p->header_bytes);
+	*--c->iov = (struct iovec){ p->tx_header, sizeof(p->tx_header) };
+	c->n_out = (uint16_t)(n + 1);
+	c->out_bytes -= p->header_bytes - NET_HEADER_BYTES;
+}
+
 /* False: the TAP takes nothing now, the chain is to come again. */
-static bool frame_write(struct net_pair *p, const struct vq_chain *c)
+static bool frame_write(struct net_pair *p, struct vq_chain *c)
 {
 	ssize_t n;
 
@@ -321,10 +409,12 @@ static bool frame_write(struct net_pair *p, const struct vq_chain *c)
 		p->counters.tx_dropped++;
 		return true;
 	}
-	if (c->out_bytes <= NET_HEADER_BYTES) {
+	if (c->out_bytes <= p->header_bytes) {
 		p->counters.tx_errors++;
 		return true;
 	}
+	if (p->header_bytes > NET_HEADER_BYTES)
+		shorten_header(p, c);
 	do
 		n = writev(p->tap_fd, c->iov, c->n_out);
 	while (n < 0 && errno == EINTR);
@@ -347,7 +437,7 @@ static bool transmit_some(struct net_pair *p)
 	struct vq_chain c;
 
 	for (unsigned i = 0; i < BUDGET; i++) {
-		if (!virtqueue_pop(q, p->tx_iov, &c)) {
+		if (!virtqueue_pop(q, p->tx_iov + 1, &c)) {
 			virtio_queue_check(p->device, p->tx);
 			if (!virtqueue_kicks_on(q))
 				return false;

@@ -9,6 +9,9 @@
  * when it is read; so as many buffers as the longest may need are kept ready in `chains`, taken from
  * the queue once. If the driver has put up less, the end of a long frame lands in `spill` and waits
  * there for more buffers.
+ *
+ * A guest that chooses queues by a frame's hash, or wants to see it, costs a copy: the frame has to be looked
+ * at first, so it comes by way of `spill`.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,8 +20,8 @@
 
 #include "netd/base/error.h"
 #include "vmm/loop.h"
-#include "vmm/net_filter.h"
 
+struct net_ctrl;
 struct virtio_device;
 
 #define NET_FRAME_MAX (12 + 65535 + 18)		/* header, the longest IP packet, Ethernet with a tag */
@@ -42,7 +45,8 @@ struct rx_chain {
 
 struct net_pair {
 	struct virtio_device *device;
-	const struct net_filter *filter;	/* the NIC's */
+	const struct net_ctrl *ctrl;		/* the NIC's */
+	struct net_pair *first;			/* the NIC's pairs, an array */
 	struct loop_watch watch;		/* of the TAP */
 	bool watched;				/* else the frames pass elsewhere (vhost) */
 	unsigned rx, tx;			/* the queues */
@@ -50,6 +54,8 @@ struct net_pair {
 	int tap_fd;
 	enum net_pair_state state;
 	bool mergeable;
+	bool hashes;				/* see the head */
+	unsigned header_bytes;			/* the guest's; the TAP's is NET_HEADER_BYTES */
 	bool readable;				/* as far as one knows the TAP has more frames */
 	bool tx_blocked;			/* the TAP takes no more for now */
 	size_t frame_max;			/* header and all, by what was negotiated */
@@ -61,14 +67,15 @@ struct net_pair {
 	size_t room;				/* bytes in them */
 	size_t spill_at, spilled;		/* a frame's place after which it goes on in spill */
 	uint8_t *spill;
-	struct iovec *tx_iov;
+	struct iovec *tx_iov;			/* the first one is for tx_header */
+	uint8_t tx_header[12];
 
 	struct net_counters counters;
 };
 
-/* The index-th pair of the device. watch: frames come by the device's loop. */
+/* The index-th pair of the device, in an array of all. watch: frames come by the device's loop. */
 int net_pair_init(struct net_pair *p, struct virtio_device *device, unsigned index, int tap_fd,
-		  const struct net_filter *filter, bool watch, struct nd_error *err);
+		  const struct net_ctrl *ctrl, bool watch, struct nd_error *err);
 void net_pair_fini(struct net_pair *p);
 
 /* The driver has started: by these features frames are moved. */

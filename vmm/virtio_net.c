@@ -69,10 +69,10 @@ static bool has(const struct virtio_net *n, unsigned feature)
 	return virtio_has(&n->device, feature);
 }
 
-/* Without MQ the control queue follows the first pair (5.1.2). */
+/* Without MQ and RSS the control queue follows the first pair (5.1.2). */
 static unsigned ctrl_queue(const struct virtio_net *n)
 {
-	return has(n, VIRTIO_NET_F_MQ) ? 2 * n->n_pairs : 2;
+	return has(n, VIRTIO_NET_F_MQ) || has(n, VIRTIO_NET_F_RSS) ? 2 * n->n_pairs : 2;
 }
 
 /* What is offered */
@@ -146,6 +146,10 @@ static uint64_t offered(const struct virtio_net *n, const struct virtio_net_spec
 		f |= BIT(VIRTIO_NET_F_MQ);
 	if (!by_vhost(n))
 		f |= BIT(VIRTIO_NET_F_CTRL_VLAN);	/* the kernel has no filter for it */
+	if (!by_vhost(n) && spec->features & VMM_RSS)
+		f |= BIT(VIRTIO_NET_F_RSS);
+	if (!by_vhost(n) && spec->features & VMM_HASH_REPORT)
+		f |= BIT(VIRTIO_NET_F_HASH_REPORT);
 	if (spec->features & VMM_MRG_RXBUF)
 		f |= BIT(VIRTIO_NET_F_MRG_RXBUF);
 	return f | offered_offloads(n, spec->features);
@@ -365,6 +369,9 @@ static void net_config_read(void *self, unsigned offset, void *to, unsigned len)
 				  (n->announce ? VIRTIO_NET_S_ANNOUNCE : 0)),
 		.max_virtqueue_pairs = htole16((uint16_t)n->n_pairs),
 		.mtu = htole16(n->mtu_bytes),
+		.rss_max_key_size = NET_RSS_KEY_MAX,
+		.rss_max_indirection_table_length = htole16(NET_RSS_TABLE_MAX),
+		.supported_hash_types = htole32(NET_RSS_TYPES),
 	};
 
 	memcpy(c.mac, n->ctrl.filter.mac, sizeof(c.mac));
@@ -449,7 +456,7 @@ static int pairs_init(struct virtio_net *n, struct nd_error *err)
 	int r = 0;
 
 	for (unsigned i = 0; i < n->n_pairs && r == 0; i++)
-		r = net_pair_init(&n->pairs[i], &n->device, i, n->tap_fds[i], &n->ctrl.filter,
+		r = net_pair_init(&n->pairs[i], &n->device, i, n->tap_fds[i], &n->ctrl,
 				  !by_vhost(n), err);
 	return r;
 }
@@ -491,7 +498,8 @@ static int device_init(struct virtio_net *n, const struct virtio_net_spec *spec,
 	n->device.name = n->name;
 	n->device.type = VIRTIO_ID_NET;
 	n->device.offered = offered(n, spec);
-	n->device.config_bytes = offsetof(struct virtio_net_config, speed);
+	n->device.config_bytes = n->device.offered & (BIT(VIRTIO_NET_F_RSS) | BIT(VIRTIO_NET_F_HASH_REPORT)) ?
+				 sizeof(struct virtio_net_config) : offsetof(struct virtio_net_config, speed);
 	n->device.n_queues = 2 * n->n_pairs + 1;
 	n->device.kicks_by_exit = spec->features & VMM_NO_IOEVENTFD;
 	for (unsigned i = 0; i < 2 * n->n_pairs; i++)

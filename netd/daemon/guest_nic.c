@@ -43,6 +43,10 @@ static uint16_t nic_features(const struct dom_nic *nic)
 		on |= VMM_NO_IOEVENTFD;
 	if (nic->tx_mode == DOM_TX_TIMER)
 		on |= VMM_TX_TIMER;
+	if (nic->rss == DOM_ON)
+		on |= VMM_RSS;
+	if (nic->rss_hash_report == DOM_ON)
+		on |= VMM_HASH_REPORT;
 	return on;
 }
 

@@ -108,8 +108,7 @@ struct dom_nic {
 	uint32_t queues;		/* 0: 1 */
 	uint32_t rx_queue_size, tx_queue_size;	/* descriptors; 0: the runner's default */
 	enum dom_tx_mode tx_mode;
-	enum dom_switch ioeventfd, event_idx;
-	int rss, rss_hash_report;	/* enums of one value: off */
+	enum dom_switch ioeventfd, event_idx, rss, rss_hash_report;
 	/* What one side may leave to the other: the host for what the guest sends, and the guest for
 	 * what it receives. gso: all of the host's segmentation. */
 	struct dom_offloads {
@@ -219,7 +218,7 @@ int64_t dom_clock_offset_s(const struct dom_def *def, int64_t now_s);
 const char *dom_direct_mode_name(enum dom_direct_mode mode);	/* "vepa" for DOM_DIRECT_ABSENT */
 /* The address with its prefix, which is the class's or 64 where none is given. */
 struct nd_prefix dom_ip_prefix(const struct dom_ip *ip);
-/* Frames shall pass in the kernel, where it can. */
+/* Frames shall pass in the kernel, where it can: nothing is asked for that vhost-net has not. */
 bool dom_nic_wants_vhost(const struct dom_nic *nic);
 /* By MAC or by the host's device, as clients name them; NULL: there is none. */
 struct dom_nic *dom_nic_named(const struct dom_def *def, const char *what);

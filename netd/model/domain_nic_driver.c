@@ -6,7 +6,6 @@
 enum { QUEUE_SIZE_MIN = 256, QUEUE_SIZE_MAX = 1024 };
 
 DOM_ONLY(backend_types, "default");
-DOM_ONLY(off_names, "off");
 
 static const char *const drivers[] = { NULL, "qemu", "vhost" };
 static const char *const switches[] = { NULL, "on", "off" };
@@ -28,10 +27,8 @@ static const struct xml_attr driver_attrs[] = {
 	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
 	{ .name = "tx_queue_size", .kind = XML_UINT, NIC(tx_queue_size), .min = QUEUE_SIZE_MIN,
 	  .max = QUEUE_SIZE_MAX, .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "rss", .kind = XML_ENUM, NIC(rss), XML_NAMES(off_names),
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
-	{ .name = "rss_hash_report", .kind = XML_ENUM, NIC(rss_hash_report), XML_NAMES(off_names),
-	  .err = ND_ERR_CONFIG_UNSUPPORTED },
+	SWITCH("rss", rss),
+	SWITCH("rss_hash_report", rss_hash_report),
 };
 
 static const struct xml_attr host_attrs[] = {
@@ -58,6 +55,14 @@ static const struct xml_child driver_children[] = {
 	{ .elem = &guest_elem },
 };
 
+/* What is asked for that the kernel's vhost-net does not do; NULL: nothing. */
+static const char *beyond_vhost(const struct dom_nic *nic)
+{
+	return nic->tx_mode == DOM_TX_TIMER ? "txmode 'timer'" :
+	       nic->rss == DOM_ON ? "rss 'on'" :
+	       nic->rss_hash_report == DOM_ON ? "rss_hash_report 'on'" : NULL;
+}
+
 static int driver_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	const struct dom_nic *nic = self;
@@ -69,15 +74,15 @@ static int driver_check(struct xml_in *in, const xmlNode *node, void *self)
 		if (queues[i].size & (queues[i].size - 1))
 			return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "%s '%u' is not a power of two",
 					queues[i].name, queues[i].size);
-	if (nic->driver == DOM_DRIVER_VHOST && nic->tx_mode == DOM_TX_TIMER)
+	if (nic->driver == DOM_DRIVER_VHOST && beyond_vhost(nic))
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
-				"txmode 'timer' is not possible with name='vhost', only with 'qemu'");
+				"%s is not possible with name='vhost', only with 'qemu'", beyond_vhost(nic));
 	return 0;
 }
 
 bool dom_nic_wants_vhost(const struct dom_nic *nic)
 {
-	return nic->driver != DOM_DRIVER_QEMU && nic->tx_mode != DOM_TX_TIMER;
+	return nic->driver != DOM_DRIVER_QEMU && !beyond_vhost(nic);
 }
 
 const struct xml_elem elem_dom_nic_driver = {

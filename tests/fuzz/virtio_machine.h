@@ -85,7 +85,8 @@ static void machine_add_nic(struct machine *m)
 {
 	struct virtio_net_spec spec = { .name = "nic", .mac = { 2, 0, 0, 0, 0, 1 }, .mtu_bytes = 1500,
 					.rx_queue_size = 64, .tx_queue_size = 64, .n_pairs = 1,
-					.vhost_fds = { -1 }, .link_up = true, .features = VMM_NIC_FEATURES };
+					.vhost_fds = { -1 }, .link_up = true,
+					.features = VMM_NIC_FEATURES | VMM_RSS | VMM_HASH_REPORT };
 	struct virtio_pci *pci;
 	struct virtio_net *net;
 	int ends[2];

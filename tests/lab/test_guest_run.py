@@ -66,6 +66,20 @@ class Run(netdtest.TestCase):
         wait_for("the second NIC to go", lambda: SECOND not in self.netd.ctl("domiflist", "one").stdout, timeout=30)
         self.assertEqual(sh("ip", "route", "show", "192.168.42.0/24").stdout, "")
 
+    def receive_queues_are_the_guest_s_choice(self):
+        path = os.path.join(self.netd.root, "nic.xml")
+        with open(path, "w") as f:
+            f.write("""<interface type='network'><mac address='%s'/><source network='default'/>
+                <driver queues='2' rss='on' rss_hash_report='on'/></interface>""" % SECOND)
+        self.netd.ctl("attach-device", "one", path)
+        bits = self.told("sleep 2; cat /sys/class/net/eth1/device/features", "= ([01]{64})")[1]
+        self.assertEqual((bits[57], bits[60]), ("1", "1"))	# VIRTIO_NET_F_HASH_REPORT, _RSS
+        address = self.told("ip link set eth0 down; ip link set eth1 up; udhcpc -i eth1 -q -n -t 10 -T 1 -s /bin/udhcpc-script",
+                            r"= lease: ([\d.]+)/")[1]
+        self.assertEqual(sh("ping", "-c", 3, "-i", "0.2", "-s", 1400, "-W", 5, address, check=False).returncode, 0)
+        self.told("ip link set eth0 up; echo = up", "= up")
+        self.detach()
+
     def test_a_guest_from_its_boot_to_its_end(self):
         ctl = self.netd.ctl
         address = self.told("ip link set eth0 up; udhcpc -i eth0 -q -n -t 10 -T 1 -s /bin/udhcpc-script",
@@ -83,6 +97,7 @@ class Run(netdtest.TestCase):
         self.told("sleep 2; cat /sys/class/net/*/address", "= " + SECOND)
         self.detach()
         self.driver_is_offered_what_the_document_leaves_on()
+        self.receive_queues_are_the_guest_s_choice()
         self.an_interface_of_its_own_leads_where_the_document_says()
 
         ctl("suspend", "one")

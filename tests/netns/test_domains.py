@@ -366,7 +366,7 @@ class Means(Guests):
 
     NETWORK = "<interface type='network'><source network='default'/>%s</interface>"
     ETHERNET = "<interface type='ethernet'><target dev='web2'/>%s</interface>"
-    NO_IOEVENTFD, TX_TIMER = 1 << 12, 1 << 13
+    NO_IOEVENTFD, TX_TIMER, RSS, HASH_REPORT = 1 << 12, 1 << 13, 1 << 14, 1 << 15
     HOST_SIDE = """<source>
         <ip address='192.168.7.1' prefix='24'/>
         <ip address='10.0.0.10' prefix='16' peer='10.9.0.5'/>
@@ -426,9 +426,11 @@ class Means(Guests):
 
     def test_how_kicks_and_sending_work_is_told(self):
         self.start(self.NETWORK % "<driver ioeventfd='off'/>" + self.NETWORK % "<driver txmode='timer'/>" +
-                   self.NETWORK % "<driver ioeventfd='on' txmode='iothread'/>")
-        flags = self.NO_IOEVENTFD | self.TX_TIMER
-        self.assertEqual([features & flags for _, features, _ in self.told()], [self.NO_IOEVENTFD, self.TX_TIMER, 0])
+                   self.NETWORK % "<driver ioeventfd='on' txmode='iothread' rss='off'/>" +
+                   self.NETWORK % "<driver queues='2' rss='on'/>" + self.NETWORK % "<driver name='qemu' rss_hash_report='on'/>")
+        flags = self.NO_IOEVENTFD | self.TX_TIMER | self.RSS | self.HASH_REPORT
+        self.assertEqual([features & flags for _, features, _ in self.told()],
+                         [self.NO_IOEVENTFD, self.TX_TIMER, 0, self.RSS, self.HASH_REPORT])
 
     def test_the_host_s_end_has_addresses_and_routes(self):
         self.start(self.ETHERNET % self.HOST_SIDE)
