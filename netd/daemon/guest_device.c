@@ -413,9 +413,9 @@ static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
 static bool driver_differs(const struct dom_nic *a, const struct dom_nic *b)
 {
 	return a->driver != b->driver || a->queues != b->queues || a->event_idx != b->event_idx ||
-	       a->ioeventfd != b->ioeventfd || a->tx_mode != b->tx_mode ||
-	       a->rss != b->rss || a->rss_hash_report != b->rss_hash_report || a->rx_queue_size != b->rx_queue_size || a->tx_queue_size != b->tx_queue_size ||
-	       memcmp(&a->host, &b->host, sizeof(a->host)) != 0 ||
+	       a->ioeventfd != b->ioeventfd || a->tx_mode != b->tx_mode || a->rss != b->rss ||
+	       a->rss_hash_report != b->rss_hash_report || a->rx_queue_size != b->rx_queue_size ||
+	       a->tx_queue_size != b->tx_queue_size || memcmp(&a->host, &b->host, sizeof(a->host)) != 0 ||
 	       memcmp(&a->guest, &b->guest, sizeof(a->guest)) != 0;
 }
 
