@@ -75,7 +75,6 @@ enum dom_direct_mode { DOM_DIRECT_ABSENT, DOM_DIRECT_VEPA, DOM_DIRECT_BRIDGE, DO
 
 /* An address of the host's end; with a peer it leads to the peer's prefix. */
 struct dom_ip {
-	char *family;			/* as given: NULL, "ipv4", "ipv6" */
 	struct nd_ip address, peer;
 	int prefix;			/* -1: not given */
 };

@@ -66,9 +66,10 @@ static int host_ip_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	const struct dom_ip *ip = self;
 	bool v6 = ip->address.family == AF_INET6;
+	ND_AUTO(free) char *family = xml_prop(node, "family");
 
-	if (ip->family && !nd_streq(ip->family, v6 ? "ipv6" : "ipv4"))
-		return xml_fail(in, node, ND_ERR_XML, "family '%.100s' is not that of the address", ip->family);
+	if (family && !nd_streq(family, v6 ? "ipv6" : "ipv4"))
+		return xml_fail(in, node, ND_ERR_XML, "family '%.100s' is not that of the address", family);
 	if (ip->prefix > (v6 ? 128 : 32))
 		return xml_fail(in, node, ND_ERR_XML, "prefix %d is above %d", ip->prefix, v6 ? 128 : 32);
 	if (ip->peer.family && ip->peer.family != ip->address.family)
@@ -83,9 +84,15 @@ static void host_ip_init(void *self)
 	((struct dom_ip *)self)->prefix = -1;
 }
 
+/* As libvirt prints it, given or not. */
+static void format_family(struct xml_out *out, const void *self)
+{
+	xml_out_attr(out, "family", ((const struct dom_ip *)self)->address.family == AF_INET6 ? "ipv6" : "ipv4");
+}
+
 static const struct xml_attr host_ip_attrs[] = {
-	{ .name = "family", .kind = XML_STR, XML_FIELD(struct dom_ip, family) },
 	{ .name = "address", .kind = XML_IP, XML_FIELD(struct dom_ip, address), .required = true },
+	{ .name = "family", .kind = XML_HOOK, .format = format_family },
 	{ .name = "prefix", .kind = XML_PREFIX, XML_FIELD(struct dom_ip, prefix) },
 	{ .name = "peer", .kind = XML_IP, XML_FIELD(struct dom_ip, peer) },
 };
