@@ -473,7 +473,8 @@ class Takeover(netdtest.TestCase):
         """The host as libvirtd had left it, from what was saved: faster than by libvirtd."""
         self.netd.kill()
         for pid in self.netd.serve_pids() + [pid for _, pid in dnsmasqs()]:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):	# one that netd had told to end
+                os.kill(pid, signal.SIGKILL)
         sh("ip", "link", "del", "virbr0", check=False)
         sh("nft", "flush", "ruleset")
         sh("nft", "delete", "table", "inet", "netd", check=False)
