@@ -8,9 +8,9 @@ import netdtest
 from netdtest import Terminal, built, sh
 
 
-def nic(kind, source, driver, n, queues=1, more=""):
+def nic(kind, source, driver, n, queues=1):
     return "<interface type='%s'><mac address='52:54:00:00:01:%02x'/><source %s/><model type='virtio'/>" \
-        "<driver name='%s'%s %s/></interface>" % (kind, n, source, driver, " queues='%d'" % queues if queues > 1 else "", more)
+        "<driver name='%s'%s/></interface>" % (kind, n, source, driver, " queues='%d'" % queues if queues > 1 else "")
 
 
 class GuestCase(netdtest.TestCase):
