@@ -41,35 +41,20 @@ static int add_bridge(const struct compile_input *in, struct plan *p)
 
 static int add_addresses(const struct net_def *def, struct plan *p)
 {
-	for (size_t i = 0; i < def->n_ips; i++) {
-		struct plan_item *item = plan_add(p, PLAN_ADDR);
+	int r = 0;
 
-		if (!item)
-			return -ENOMEM;
-		copy_name(item->addr.ifname, def->bridge.name);
-		item->addr.prefix = ip_def_prefix(&def->ips[i]);
-		/* RFC 3021: none in a /31 */
-		if (!is_v6(&def->ips[i]) && item->addr.prefix.len < 31)
-			item->addr.broadcast = nd_prefix_broadcast(&item->addr.prefix);
-	}
-	return 0;
+	for (size_t i = 0; i < def->n_ips && r == 0; i++)
+		r = compile_address(ip_def_prefix(&def->ips[i]), NULL, def->bridge.name, p);
+	return r;
 }
 
 static int add_routes(const struct net_def *def, struct plan *p)
 {
-	for (size_t i = 0; i < def->n_routes; i++) {
-		const struct route_def *r = &def->routes[i];
-		struct plan_item *item = plan_add(p, PLAN_ROUTE);
-		struct nd_prefix dst = route_def_prefix(r);
+	int r = 0;
 
-		if (!item)
-			return -ENOMEM;
-		copy_name(item->route.ifname, def->bridge.name);
-		item->route.dst = nd_prefix_masked(&dst);
-		item->route.gateway = r->gateway;
-		item->route.metric = r->metric ? r->metric : ROUTE_METRIC_DEFAULT;
-	}
-	return 0;
+	for (size_t i = 0; i < def->n_routes && r == 0; i++)
+		r = compile_route(&def->routes[i], def->bridge.name, p);
+	return r;
 }
 
 static int add_port(const struct compile_input *in, const struct compile_port *port,

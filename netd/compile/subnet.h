@@ -6,7 +6,9 @@
 #pragma once
 #include "netd/compile/compile.h"
 
-enum { ROUTE_METRIC_DEFAULT = 1 };	/* as libvirt */
+/* One object of the device each; peer: NULL or of family 0 for none. -ENOMEM. */
+int compile_address(struct nd_prefix prefix, const struct nd_ip *peer, const char *ifname, struct plan *p);
+int compile_route(const struct route_def *r, const char *ifname, struct plan *p);
 
 /* The <ip>'s network: its prefix without host bits. */
 struct nd_prefix subnet_of(const struct ip_def *ip);
