@@ -172,7 +172,6 @@ static bool chains_ready(struct net_pair *p)
 
 	while (p->room < wanted && (p->mergeable || !p->n_chains) && chain_take(p))
 		;
-	virtio_queue_check(p->device, p->rx);
 	return virtqueue_running(rx_queue(p)) && p->n_chains && (!p->spilled || p->room >= wanted);
 }
 
@@ -290,7 +289,6 @@ static void hash_deliver(struct net_pair *p, const uint8_t *from, size_t len, co
 
 	while (p->room < whole && (p->mergeable || !p->n_chains) && chain_take(p))
 		;
-	virtio_queue_check(p->device, p->rx);
 	if (p->room < whole) {	/* as a card does whose ring is empty */
 		p->counters.rx_dropped++;
 		return;
@@ -438,7 +436,6 @@ static bool transmit_some(struct net_pair *p)
 
 	for (unsigned i = 0; i < BUDGET; i++) {
 		if (!virtqueue_pop(q, p->tx_iov + 1, &c)) {
-			virtio_queue_check(p->device, p->tx);
 			if (!virtqueue_kicks_on(q))
 				return false;
 			virtqueue_kicks_off(q);
@@ -471,6 +468,7 @@ void net_pair_transmit(struct net_pair *p)
 	p->tx_blocked = false;
 	virtqueue_kicks_off(tx_queue(p));
 	more = transmit_some(p);
+	virtio_queue_publish(p->device, p->tx);
 	if (more)
 		virtio_queue_again(p->device, p->tx);
 }

@@ -95,18 +95,6 @@ void virtio_queue_again(struct virtio_device *v, unsigned queue)
 	virtio_signal(v->queues[queue].kick_fd);
 }
 
-void virtio_queue_publish(struct virtio_device *v, unsigned queue)
-{
-	struct virtio_queue *q = &v->queues[queue];
-
-	if (!virtqueue_publish(&q->vq))
-		return;
-	/* with MSI-X the driver does not look at it; without, it is all there is */
-	if (q->call_fd < 0)
-		v->isr |= 1;
-	virtio_signal(q->call_fd);
-}
-
 static void config_signal(struct virtio_device *v)
 {
 	if (v->config_fd < 0)
@@ -132,12 +120,23 @@ void virtio_needs_reset(struct virtio_device *v, const char *why)
 		config_signal(v);
 }
 
-void virtio_queue_check(struct virtio_device *v, unsigned queue)
+static void queue_check(struct virtio_device *v, const struct virtqueue *q)
 {
-	const struct virtqueue *q = &v->queues[queue].vq;
-
 	if (q->broken)
 		virtio_needs_reset(v, q->why);
+}
+
+void virtio_queue_publish(struct virtio_device *v, unsigned queue)
+{
+	struct virtio_queue *q = &v->queues[queue];
+
+	if (virtqueue_publish(&q->vq)) {
+		/* with MSI-X the driver does not look at it; without, it is all there is */
+		if (q->call_fd < 0)
+			v->isr |= 1;
+		virtio_signal(q->call_fd);
+	}
+	queue_check(v, &q->vq);
 }
 
 void virtio_set_features(struct virtio_device *v, uint64_t wanted)
@@ -161,7 +160,7 @@ static void start(struct virtio_device *v)
 			continue;
 		(void)virtqueue_start(&q->vq, virtio_has(v, VIRTIO_RING_F_EVENT_IDX),
 				      virtio_has(v, VIRTIO_RING_F_INDIRECT_DESC));
-		virtio_queue_check(v, i);
+		queue_check(v, &q->vq);
 	}
 	v->ops->start(v->self);
 }

@@ -82,10 +82,9 @@ void virtio_queue_unwatch(struct virtio_device *v, unsigned queue);
 void virtio_queue_again(struct virtio_device *v, unsigned queue);
 /* The driver is past DRIVER_OK and the queue neither stopped nor broken. */
 bool virtio_queue_live(const struct virtio_device *v, unsigned queue);
-/* Shows the guest what was pushed, and interrupts it if it wants that. */
+/* Ends every piece of work on the queue: shows the guest what was pushed, and interrupts it if it wants
+ * that. If the queue broke meanwhile, the guest is told DEVICE_NEEDS_RESET instead. */
 void virtio_queue_publish(struct virtio_device *v, unsigned queue);
-/* To be asked whenever the queue yields nothing: if it broke, the guest is told DEVICE_NEEDS_RESET. */
-void virtio_queue_check(struct virtio_device *v, unsigned queue);
 /* The device as a whole cannot go on (2.1.2): says so to the guest, and to the log as `why`. */
 void virtio_needs_reset(struct virtio_device *v, const char *why);
 /* The configuration has changed: next generation and an interrupt. */

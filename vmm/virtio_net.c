@@ -297,10 +297,9 @@ static void ctrl_kick(struct virtio_net *n, unsigned queue)
 		virtqueue_push(q, chain.head, net_ctrl_answer(&chain, ok));
 		i++;
 	}
-	virtio_queue_publish(&n->device, queue);
-	virtio_queue_check(&n->device, queue);
 	if (virtqueue_kicks_on(q))
 		virtio_queue_again(&n->device, queue);
+	virtio_queue_publish(&n->device, queue);
 }
 
 /* Only what a driver has put up already waits, and the timer is not moved: nothing waits longer. */

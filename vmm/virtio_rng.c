@@ -83,16 +83,15 @@ static void rng_kick(void *self, unsigned index)
 	struct vq_chain c;
 
 	budget_renew(r, now);
-	do {
-		while (r->left && virtqueue_pop(q, r->iov, &c)) {
-			if (!c.in_bytes) {
-				(void)virtqueue_break(q, "a buffer for entropy is not for writing");
-				break;
-			}
-			virtqueue_push(q, c.head, fill(r, &c));
+	while (r->left && virtqueue_pop(q, r->iov, &c)) {
+		if (!c.in_bytes) {
+			(void)virtqueue_break(q, "a buffer for entropy is not for writing");
+			break;
 		}
-		virtio_queue_check(&r->device, 0);
-	} while (r->left && virtqueue_kicks_on(q));
+		virtqueue_push(q, c.head, fill(r, &c));
+	}
+	if (r->left && virtqueue_kicks_on(q))
+		virtio_queue_again(&r->device, 0);
 	virtio_queue_publish(&r->device, 0);
 	if (!r->left)
 		timer_arm(r, now);

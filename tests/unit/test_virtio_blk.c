@@ -279,6 +279,23 @@ START_TEST(request_with_half_a_header_breaks_the_queue)
 }
 END_TEST
 
+/* The status of a request lands in the ring's index, and takes back what the driver had shown. */
+START_TEST(status_that_breaks_the_queue_is_told)
+{
+	uint64_t idx = g.queues[0].avail_gpa + offsetof(struct vring_avail, idx);
+	struct drv_buffer b[] = { { HEADER, 16, false }, { BODY, 512, true }, { idx, 1, true } };
+
+	put_header(HEADER, VIRTIO_BLK_T_IN, 0);
+	drv_add(&g.queues[0], b, 3);
+	guest_kick(&g, 0);
+	for (unsigned ms = 0; ms < 2000 && guest_status(&g) == 0xf; ms++) {
+		guest_run(&g);
+		usleep(1000);
+	}
+	ck_assert_uint_eq(guest_status(&g), 0x4f);
+}
+END_TEST
+
 /* 128 requests of 80 pieces each, all at once: each has its own part of the disk. */
 START_TEST(full_queue_of_long_requests_comes_back)
 {
@@ -416,6 +433,7 @@ static void add_requests(TCase *t)
 	tcase_add_test(t, image_that_became_shorter_is_an_error);
 	tcase_add_test(t, request_without_a_status_breaks_the_queue);
 	tcase_add_test(t, request_with_half_a_header_breaks_the_queue);
+	tcase_add_test(t, status_that_breaks_the_queue_is_told);
 	tcase_add_test(t, full_queue_of_long_requests_comes_back);
 }
 
