@@ -29,6 +29,7 @@
 #define RING 64u			/* descriptors, at most */
 #define HEADER 12u			/* before each frame */
 #define CPUS_MAX 4
+#define RSS_BITS (1u << (VIRTIO_NET_F_RSS - 32) | 1u << (VIRTIO_NET_F_HASH_REPORT - 32))
 
 /* What the processes, one for each CPU, share. */
 static struct shared {
@@ -79,7 +80,7 @@ static void set_queue(struct device *d, unsigned queue)
 
 static void drive(struct device *d)
 {
-	uint32_t taken;
+	uint32_t taken, high;
 
 	d->bar[20] = 0;
 	for (unsigned i = 0; d->bar[20] && i < 1000; i++)
@@ -89,11 +90,13 @@ static void drive(struct device *d)
 	taken = read32(d, 4) & (below(2) ? ~0u : (uint32_t)(rnd() | rnd()));
 	write32(d, 8, 0);
 	write32(d, 12, below(6) ? taken : (uint32_t)rnd());
+	write32(d, 0, 1);
+	high = 1 | (read32(d, 4) & (below(2) ? RSS_BITS : (uint32_t)rnd() & RSS_BITS));
 	write32(d, 8, 1);
-	write32(d, 12, 1);
+	write32(d, 12, high);
 	d->bar[20] = 0xb;
 	shared->ctrl[d->slot] = 2;
-	if (taken >> VIRTIO_NET_F_MQ & 1)
+	if (taken >> VIRTIO_NET_F_MQ & 1 || high >> (VIRTIO_NET_F_RSS - 32) & 1)
 		shared->ctrl[d->slot] = (uint8_t)(2 * d->bar[DEVICE + 8] % QUEUES);
 	for (unsigned q = 0; q < QUEUES; q++)
 		set_queue(d, q);
@@ -267,6 +270,28 @@ static void send_frames(struct device *d, unsigned queue)
 	}
 }
 
+static uint8_t *put_le(uint8_t *at, uint32_t v, unsigned bytes)
+{
+	for (; bytes > 0; bytes--, v >>= 8)
+		*at++ = (uint8_t)v;
+	return at;
+}
+
+/* struct virtio_net_rss_config, mostly with pairs that there are. How long it is. */
+static uint8_t rss_config(uint8_t *body)
+{
+	unsigned entries = 1u << below(4);
+	uint8_t *at = put_le(body, below(8) ? below(64) : (uint32_t)rnd(), 4);
+
+	at = put_le(at, below(16) ? entries - 1 : (uint32_t)rnd(), 2);
+	at = put_le(at, below(2), 2);
+	for (unsigned i = 0; i < entries; i++)
+		at = put_le(at, below(100) ? below(2) : (uint32_t)rnd(), 2);
+	at = put_le(at, below(16) ? 1 + below(2) : (uint32_t)rnd(), 2);
+	*at++ = below(16) ? 40 : (uint8_t)rnd();
+	return (uint8_t)(at + 40 - body);	/* the key is what lies there */
+}
+
 /* A command of the right length, mostly, with random content. */
 static void command(struct device *d)
 {
@@ -279,6 +304,7 @@ static void command(struct device *d)
 	};
 	unsigned page = data_page(), kind = below(8);
 	uint8_t *body = pages + page * PAGE;
+	bool rss = below(6) == 0;
 	struct piece p[] = { { physical[page], 2, 0 },
 			     { physical[page] + 2, known_ones[kind].bytes, 0 },
 			     { physical[data_page()], 1, VRING_DESC_F_WRITE } };
@@ -291,6 +317,11 @@ static void command(struct device *d)
 		body[3] = 0;
 	if (body[0] == VIRTIO_NET_CTRL_MAC && body[1] == 0)
 		memcpy(body + 2, (uint8_t[]){ 2, 0, 0, 0 }, 4);
+	if (rss) {
+		body[0] = VIRTIO_NET_CTRL_MQ;
+		body[1] = VIRTIO_NET_CTRL_MQ_RSS_CONFIG;
+		p[1].len = rss_config(body + 2);
+	}
 	if (below(8) == 0)
 		p[1].len = below(PAGE);
 	if (below(16) == 0)

@@ -8,9 +8,9 @@ import netdtest
 from netdtest import Terminal, built, sh
 
 
-def nic(kind, source, driver, n, queues=1):
+def nic(kind, source, driver, n, queues=1, more=""):
     return "<interface type='%s'><mac address='52:54:00:00:01:%02x'/><source %s/><model type='virtio'/>" \
-        "<driver name='%s'%s/></interface>" % (kind, n, source, driver, " queues='%d'" % queues if queues > 1 else "")
+        "<driver name='%s'%s %s/></interface>" % (kind, n, source, driver, " queues='%d'" % queues if queues > 1 else "", more)
 
 
 class GuestCase(netdtest.TestCase):

@@ -20,7 +20,8 @@ from netdtest import sh, wait_for
 SECONDS = int(os.environ.get("NETD_EVIL_SECONDS", "12"))
 SEED = int(os.environ.get("NETD_EVIL_SEED") or int.from_bytes(os.urandom(4), "big"))
 MARK = b"EVILEVIL"
-KINDS = (("qemu", 1), ("vhost", 1), ("qemu", 2), ("vhost", 2))	# who moves the frames, pairs of queues
+# who moves the frames, pairs of queues, what else
+KINDS = ("qemu", 1, ""), ("vhost", 1, ""), ("qemu", 2, "rss='on' rss_hash_report='on'"), ("vhost", 2, "")
 NETWORKS = {"evil": 120, "victim": 121}
 
 
@@ -75,7 +76,7 @@ class Evil(labtest.GuestCase):
         disk = os.path.join(self.netd.root, "disk")
         with open(disk, "wb") as f:
             f.truncate(1 << 20)
-        self.define("evil", [nic("network", "network='evil'", driver, n, queues) for n, (driver, queues) in enumerate(KINDS)] +
+        self.define("evil", [nic("network", "network='evil'", driver, n, queues, more) for n, (driver, queues, more) in enumerate(KINDS)] +
                     ["<disk type='file'><source file='%s'/><target dev='vda'/></disk>" % disk], cpus=2)
         self.define("victim", [nic("network", "network='victim'", "vhost", 9)])
 
