@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp4_scene.h"
+#include "tests/unit/suite.h"
 
 #include <stdlib.h>
 
@@ -190,16 +191,10 @@ int scene_run(const char *name, const TTest *const tests[], size_t n)
 {
 	Suite *s = suite_create(name);
 	TCase *c = tcase_create(name);
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(c, tests[i]);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "netd/base/array.h"
+#include "tests/unit/suite.h"
 
 struct dns_config config;
 struct dns_server *server;
@@ -351,16 +352,10 @@ int scene_run(const char *name, void (*add_tests)(TCase *t))
 {
 	Suite *s = suite_create(name);
 	TCase *t = tcase_create(name);
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	add_tests(t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

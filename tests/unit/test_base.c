@@ -9,6 +9,7 @@
 #include "netd/base/error.h"
 #include "netd/base/hash.h"
 #include "netd/base/str.h"
+#include "tests/unit/suite.h"
 
 START_TEST(reader_stops_at_the_end_and_stays_bad)
 {
@@ -167,8 +168,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("base");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(t, reader_stops_at_the_end_and_stays_bad);
 	tcase_add_test(t, sub_reader_cannot_leave_its_parent);
@@ -181,9 +180,5 @@ int main(void)
 	tcase_add_test(t, array_keeps_items_while_it_grows);
 	tcase_add_test(t, numbers_are_parsed_whole_or_not_at_all);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "netd/base/array.h"
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
+#include "tests/unit/suite.h"
 
 static char *read_file(const char *path)
 {
@@ -647,8 +648,6 @@ int main(void)
 {
 	Suite *s = suite_create("compile");
 	TCase *t = tcase_create("compile");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(t, every_mode_has_the_plan_in_its_file);
 	tcase_add_test(t, without_force_forwarding_the_host_goes_on_listening_to_routers);
@@ -669,9 +668,5 @@ int main(void)
 	tcase_add_test(t, an_active_nat_network_shows_the_port_range_in_force);
 	tcase_add_test(t, a_bridge_name_is_the_lowest_that_nobody_has);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -14,6 +14,7 @@
 #include "netd/ctl/verb.h"
 #include "netd/ctl/words.h"
 #include "netd/rpc/uri.h"
+#include "tests/unit/suite.h"
 
 /* Words */
 
@@ -504,14 +505,10 @@ int main(void)
 	};
 	Suite *suite = suite_create("ctl");
 	TCase *tc = tcase_create("ctl");
-	SRunner *runner = srunner_create(suite);
 
 	for (size_t i = 0; i < ND_COUNT(tests); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
 
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "netd/daemon/network.h"
 #include "netd/daemon/operation.h"
 #include "netd/daemon/store.h"
+#include "tests/unit/suite.h"
 
 static struct netd_config config;
 static struct nd_error err;
@@ -512,8 +513,6 @@ int main(void)
 {
 	Suite *s = suite_create("daemon");
 	TCase *t = tcase_create("config"), *f = tcase_create("files"), *o = tcase_create("operations");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, every_kind_of_key_is_read);
 	tcase_add_test(t, an_unknown_key_is_refused_with_its_line);
@@ -535,9 +534,6 @@ int main(void)
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, f);
 	suite_add_tcase(s, o);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
 	netd_config_fini(&config);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

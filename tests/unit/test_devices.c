@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "tests/unit/virtio_tap.h"
 #include "vmm/devices.h"
@@ -269,8 +270,6 @@ int main(void)
 {
 	Suite *s = suite_create("devices");
 	TCase *t = tcase_create("devices");
-	SRunner *runner;
-	int failed;
 
 	/* a network of its own for TAPs; a user cannot make one */
 	have_taps = unshare(CLONE_NEWNET) == 0;
@@ -288,9 +287,5 @@ int main(void)
 		       strerror(errno));
 	}
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

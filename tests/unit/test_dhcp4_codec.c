@@ -9,6 +9,7 @@
 #include "dhcp/frame.h"
 #include "dhcp/hostname.h"
 #include "dhcp4_peer.h"
+#include "tests/unit/suite.h"
 
 static struct dhcp4_options options;
 
@@ -326,8 +327,6 @@ int main(void)
 {
 	Suite *s = suite_create("dhcp4_codec");
 	TCase *c = tcase_create("codec");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(c, options_end_at_the_end_mark_or_the_field);
 	tcase_add_test(c, option_longer_than_its_field_is_refused);
@@ -346,8 +345,5 @@ int main(void)
 	tcase_add_test(c, empty_pool_has_nothing);
 	tcase_add_test(c, reservations_without_effect_are_told);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -14,6 +14,7 @@
 
 #include "dhcp/dhcp4_server.h"
 #include "dhcp4_peer.h"
+#include "tests/unit/suite.h"
 
 #define N_CLIENTS 60
 #define N_ADDRESSES 256
@@ -436,16 +437,11 @@ int main(void)
 {
 	Suite *s = suite_create("dhcp4_history");
 	TCase *c = tcase_create("history");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 0);
 	tcase_add_test(c, no_address_has_two_holders);
 	tcase_add_test(c, no_acknowledged_lease_is_forgotten_by_a_crash);
 	tcase_add_test(c, exhausted_pool_serves_again_when_leases_end);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "dns/cache.h"
 #include "dns/message.h"
 #include "dns/response.h"
+#include "tests/unit/suite.h"
 
 static struct dns_name name(const char *text)
 {
@@ -637,8 +638,6 @@ int main(void)
 {
 	Suite *s = suite_create("dns message");
 	TCase *t = tcase_create("name");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, names_are_parsed_and_printed);
@@ -673,9 +672,5 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_test(t, the_cache_keeps_an_answer_for_its_ttl);
 	tcase_add_test(t, a_full_cache_drops_what_was_used_longest_ago);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "dns/quota.h"
 #include "dns/sieve.h"
 #include "dns/timer.h"
+#include "tests/unit/suite.h"
 
 #define DEEP (2 * 1024 * 1024)
 
@@ -406,8 +407,6 @@ int main(void)
 {
 	Suite *s = suite_create("dns quota");
 	TCase *t = tcase_create("quota");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, NULL);
@@ -431,9 +430,5 @@ int main(void)
 	tcase_add_test(t, clients_take_turns);
 	tcase_add_test(t, nobody_has_more_under_way_than_is_free);
 	tcase_add_test(t, timers_come_out_in_order);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include "dns/message.h"
 #include "dns/zone.h"
 #include "netd/base/array.h"
+#include "tests/unit/suite.h"
 
 static struct dns_config config;
 static struct dns_zone *zone;
@@ -488,8 +489,6 @@ int main(void)
 {
 	Suite *s = suite_create("dns zone");
 	TCase *t = tcase_create("zone");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -516,9 +515,5 @@ int main(void)
 	tcase_add_test(t, a_name_of_the_configuration_is_not_taken);
 	tcase_add_test(t, leases_outlive_a_new_configuration);
 	tcase_add_test(t, a_thousand_leases_come_and_go_without_a_trace);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

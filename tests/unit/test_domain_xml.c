@@ -15,6 +15,7 @@
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 #include "netd/model/domain.h"
+#include "tests/unit/suite.h"
 
 #define HEAD "<domain type='kvm'><name>g</name><memory>65536</memory>"
 #define OS "<os><type>hvm</type><kernel>/k</kernel></os>"
@@ -384,8 +385,6 @@ int main(void)
 {
 	Suite *suite = suite_create("domain_xml");
 	TCase *tc = tcase_create("domain");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, every_passing_document_prints_as_expected);
@@ -399,8 +398,5 @@ int main(void)
 	tcase_add_test(tc, a_device_is_found_by_mac_address_and_alias);
 	tcase_add_test(tc, devices_come_and_go);
 	tcase_add_test(tc, the_clock_is_as_far_off_as_the_document_says);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

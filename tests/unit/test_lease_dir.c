@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "netd/daemon/lease_dir.h"
+#include "tests/unit/suite.h"
 
 static char top[64], root[128];
 static struct lease_dirs *dirs;
@@ -154,8 +155,6 @@ int main(void)
 {
 	Suite *suite = suite_create("lease_dir");
 	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	if (geteuid() != 0)
 		return 77;	/* only root gives files away */
@@ -167,9 +166,5 @@ int main(void)
 	tcase_add_test(tc, what_a_crash_left_half_made_is_cleared_away);
 	tcase_add_test(tc, links_in_a_folder_are_removed_and_not_followed);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

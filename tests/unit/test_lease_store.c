@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dhcp/lease_store.h"
+#include "tests/unit/suite.h"
 
 #define BOOT_MS 5000000u
 #define WALL_S 1800000000
@@ -557,11 +558,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

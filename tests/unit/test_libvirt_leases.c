@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "netd/daemon/libvirt_leases.h"
+#include "tests/unit/suite.h"
 
 static const struct libvirt_now now = { .wall_s = 1000000, .boottime_ms = 50000 };
 static struct libvirt_leases leases;
@@ -112,8 +113,6 @@ int main(void)
 {
 	Suite *s = suite_create("libvirt_leases");
 	TCase *t = tcase_create("all");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(t, a_lease_is_read_with_all_it_has);
 	tcase_add_test(t, nothing_is_an_empty_list);
@@ -121,10 +120,6 @@ int main(void)
 	tcase_add_test(t, what_is_no_list_of_leases_is_refused);
 	tcase_add_test(t, a_client_id_too_long_is_refused);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
 	libvirt_leases_fini(&leases);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "netd/base/auto.h"
+#include "tests/unit/suite.h"
 #include "vmm/net_rss.h"
 
 static const uint8_t key[NET_RSS_KEY_MAX] = {
@@ -197,8 +198,6 @@ int main(void)
 {
 	Suite *s = suite_create("net rss");
 	TCase *t = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(t, ipv4_is_hashed_as_published);
 	tcase_add_test(t, ipv6_is_hashed_as_published);
@@ -206,9 +205,5 @@ int main(void)
 	tcase_add_test(t, frames_that_end_too_soon_are_hashed_as_far_as_they_go);
 	tcase_add_test(t, the_table_says_which_pair);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/update.h"
+#include "tests/unit/suite.h"
 
 #define MODIFY NET_UPDATE_MODIFY
 #define DELETE NET_UPDATE_DELETE
@@ -456,8 +457,6 @@ int main(void)
 {
 	Suite *suite = suite_create("net_update");
 	TCase *tc = tcase_create("net_update");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, dhcp_hosts_are_added_replaced_and_removed);
 	tcase_add_test(tc, dhcp_hosts_that_do_not_fit_are_refused);
@@ -475,8 +474,5 @@ int main(void)
 	tcase_add_test(tc, a_metadata_element_comes_back_as_it_was_given);
 	tcase_add_test(tc, metadata_that_cannot_be_kept_is_refused);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -16,6 +16,7 @@
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 #include "netd/model/network.h"
+#include "tests/unit/suite.h"
 
 #define V4 "<ip address='10.0.0.1' netmask='255.255.255.0'/>"
 
@@ -493,8 +494,6 @@ int main(void)
 {
 	Suite *suite = suite_create("network_xml");
 	TCase *tc = tcase_create("network_xml");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_passing_document_prints_as_expected);
@@ -518,8 +517,5 @@ int main(void)
 	tcase_add_test(tc, counters_are_printed_only_when_active);
 	tcase_add_test(tc, prefixes_have_the_defaults_of_their_class);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

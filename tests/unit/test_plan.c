@@ -6,6 +6,7 @@
 
 #include "datapath/facts.h"
 #include "datapath/plan.h"
+#include "tests/unit/suite.h"
 
 static struct nd_prefix prefix(const char *addr, uint8_t len)
 {
@@ -349,8 +350,6 @@ int main(void)
 {
 	Suite *s = suite_create("plan");
 	TCase *t = tcase_create("plan");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(t, start_makes_objects_oldest_kind_first);
 	tcase_add_test(t, destroy_removes_the_bridge_before_its_rules);
@@ -365,9 +364,5 @@ int main(void)
 	tcase_add_test(t, a_diff_of_many_items_takes_linear_time);
 	tcase_add_test(t, facts_find_links_by_name);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

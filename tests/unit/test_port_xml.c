@@ -6,6 +6,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/port.h"
+#include "tests/unit/suite.h"
 
 #define HEAD \
 	"<networkport><uuid>6f3c8d7e-0a1b-4c2d-8e3f-405162738495</uuid><owner><name>g</name>" \
@@ -283,8 +284,6 @@ int main(void)
 {
 	Suite *suite = suite_create("port_xml");
 	TCase *tc = tcase_create("port_xml");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tc, a_port_prints_in_the_order_of_libvirt);
 	tcase_add_test(tc, every_plug_comes_back_and_fits_the_schema);
@@ -298,8 +297,5 @@ int main(void)
 	tcase_add_test(tc, settings_that_the_network_cannot_give_are_refused);
 	tcase_add_test(tc, a_floor_needs_an_inbound_of_the_network);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

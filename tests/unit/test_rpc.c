@@ -13,6 +13,7 @@
 #include "netd/base/log.h"
 #include "netd/rpc/session.h"
 #include "rpc_toy.h"
+#include "tests/unit/suite.h"
 
 /* Access */
 
@@ -444,15 +445,11 @@ int main(void)
 	nd_log_init("test_rpc", LOG_EMERG);
 	Suite *suite = suite_create("rpc");
 	TCase *tc = tcase_create("rpc");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_set_timeout(tc, 60);
 	for (size_t i = 0; i < ND_COUNT(tests); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
 
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "netd/base/str.h"
 #include "netd/rpc/client.h"
 #include "rpc_toy.h"
+#include "tests/unit/suite.h"
 
 struct peer {
 	char dir[32], path[64], uri[128];
@@ -367,7 +368,6 @@ int main(void)
 {
 	Suite *suite = suite_create("rpc_client");
 	TCase *tc = tcase_create("rpc_client");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tc, a_call_gives_its_result_and_an_error_its_code_domain_and_sentence);
 	tcase_add_test(tc, events_are_handled_while_a_call_waits);
@@ -376,9 +376,6 @@ int main(void)
 	tcase_add_test(tc, a_daemon_that_does_not_keep_to_the_protocol_is_left);
 	tcase_add_test(tc, where_nobody_listens_the_socket_is_named);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
 
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

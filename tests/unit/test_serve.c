@@ -17,6 +17,7 @@
 #include "netd/serve/intake.h"
 #include "netd/serve/message.h"
 #include "netd/serve/share.h"
+#include "tests/unit/suite.h"
 
 static struct nd_ip ip(const char *text)
 {
@@ -574,8 +575,6 @@ int main(void)
 {
 	Suite *suite = suite_create("serve");
 	TCase *tc = tcase_create("all");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_configuration_survives_the_wire);
@@ -595,9 +594,5 @@ int main(void)
 	tcase_add_test(tc, a_burst_is_served_whole);
 	tcase_add_test(tc, a_guest_is_served_behind_a_flood_and_strangers_a_little);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "tests/unit/virtio_tap.h"
 #include "vmm/net_port.h"
@@ -296,8 +297,6 @@ int main(void)
 {
 	Suite *s;
 	TCase *t;
-	SRunner *runner;
-	int failed;
 
 	if (access("/dev/vhost-net", R_OK | W_OK) < 0 || unshare(CLONE_NEWNET) < 0) {
 		printf("skipped: no /dev/vhost-net here (%s)\n", strerror(errno));
@@ -315,9 +314,5 @@ int main(void)
 	tcase_add_test(t, several_pairs_have_a_kernel_each);
 	tcase_add_test(t, kernel_lets_go_of_a_queue_before_the_tap_does);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -15,6 +15,7 @@
 /* for the ring that nobody else sees */
 #include "vmm/blk_io.c"
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_pci.h"
@@ -441,8 +442,6 @@ int main(void)
 {
 	Suite *s = suite_create("virtio-blk");
 	TCase *ring = tcase_create("with io_uring"), *plain = tcase_create("without");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, ring);
 	add_requests(ring);
@@ -451,9 +450,5 @@ int main(void)
 	tcase_add_test(ring, kernel_refuses_rings_from_here_on);
 	suite_add_tcase(s, plain);
 	add_requests(plain);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "tests/unit/virtio_tap.h"
 #include "vmm/net_filter.h"
@@ -1073,8 +1074,6 @@ int main(void)
 {
 	Suite *s = suite_create("virtio-net");
 	TCase *t = tcase_create("virtio-net");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -1117,9 +1116,5 @@ int main(void)
 		       strerror(errno));
 	}
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

@@ -7,6 +7,7 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_pci.h"
@@ -308,8 +309,6 @@ int main(void)
 {
 	Suite *s = suite_create("virtio-pci");
 	TCase *t = tcase_create("virtio-pci");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, device_is_found_and_gives_random_bytes);
@@ -326,9 +325,5 @@ int main(void)
 	tcase_add_test(t, reset_of_the_bus_is_a_reset_of_the_device);
 	tcase_add_test(t, ejected_device_can_be_freed_on_the_spot);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

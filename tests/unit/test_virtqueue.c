@@ -3,6 +3,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "tests/unit/suite.h"
 #include "tests/unit/virtio_driver.h"
 #include "vmm/virtqueue.h"
 
@@ -399,8 +400,6 @@ int main(void)
 {
 	Suite *s = suite_create("virtqueue");
 	TCase *t = tcase_create("virtqueue");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, chain_comes_as_buffers_and_goes_back);
@@ -427,9 +426,5 @@ int main(void)
 	tcase_add_test(t, event_indices_ask_for_one_kick_and_one_interrupt);
 	tcase_add_test(t, iovecs_are_read_written_cut_and_skipped);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

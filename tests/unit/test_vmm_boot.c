@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/acpi.h"
 #include "vmm/boot.h"
 
@@ -355,8 +356,6 @@ static int run_suite(void)
 {
 	Suite *s = suite_create("vmm boot");
 	TCase *t = tcase_create("boot");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -369,11 +368,7 @@ static int run_suite(void)
 	tcase_add_test(t, an_elf_kernel_is_entered_where_its_note_says);
 	tcase_add_test(t, broken_elf_kernels_are_refused);
 	tcase_add_test(t, acpi_tables_have_their_checksums_and_each_other);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }
 
 /* "--acpi N" prints the tables for N vCPUs. */

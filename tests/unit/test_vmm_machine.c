@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/config.h"
 #include "vmm/loop.h"
 #include "vmm/message.h"
@@ -523,8 +524,6 @@ int main(void)
 {
 	Suite *s = suite_create("vmm machine");
 	TCase *t = tcase_create("machine");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, NULL);
@@ -542,9 +541,5 @@ int main(void)
 	tcase_add_test(t, a_configuration_that_is_cut_or_lacks_descriptors_is_refused);
 	tcase_add_test(t, what_no_machine_can_be_is_refused);
 	tcase_add_test(t, messages_arrive_as_they_were_sent);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

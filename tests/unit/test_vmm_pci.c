@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "tests/unit/suite.h"
 #include "vmm/hotplug.h"
 #include "vmm/pci.h"
 #include "vmm/power.h"
@@ -476,8 +477,6 @@ int main(void)
 {
 	Suite *s = suite_create("vmm pci");
 	TCase *t = tcase_create("pci");
-	SRunner *runner;
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -492,9 +491,5 @@ int main(void)
 	tcase_add_test(t, kicks_follow_the_bar);
 	tcase_add_test(t, a_guest_ejects_only_what_it_was_asked_to);
 	tcase_add_test(t, a_reset_frees_what_should_go);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }
