@@ -10,6 +10,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/private.h"
+#include "datapath/route.h"
 #include "datapath/shape.h"
 #include "netd/base/effect.h"
 #include "netd/base/str.h"
@@ -351,15 +352,57 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 
 /* ---- addresses ---- */
 
-int datapath_guest_addresses(struct datapath *dp, const struct plan *want, bool take_away,
-			     struct nd_error *err)
+int datapath_guest_addresses_free(struct datapath *dp, const char *name, const struct plan *want,
+				  struct nd_error *err)
 {
-	ND_AUTO(plan_free) struct plan *none = plan_new();
+	struct link_info link;
+	int r = want->n ? link_get(dp->nl, name, &link, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < want->n; i++) {
+		const struct plan_item *item = &want->items[i];
+		bool addr = item->kind == PLAN_ADDR;
+		char text[ND_PREFIX_STRLEN];
+
+		if (route_item_is_there(dp->nl, item, link.fact.ifindex))
+			r = nd_error_set(err, ND_ERR_OPERATION_FAILED, "'%s' has %s %s already", name,
+					 addr ? "the address" : "a route to",
+					 nd_prefix_format(addr ? &item->addr.prefix : &item->route.dst, text));
+	}
+	return r;
+}
+
+static int apply_addresses(struct datapath *dp, const struct plan *was, const struct plan *want,
+			   struct nd_error *err)
+{
 	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
 
-	if (!none || plan_diff(take_away ? want : none, take_away ? none : want, &diff) < 0)
+	if (plan_diff(was, want, &diff) < 0)
 		return nd_error_nomem(err);
 	return diff->n ? datapath_apply(dp, diff, "", err) : 0;
+}
+
+int datapath_guest_addresses_add(struct datapath *dp, const struct plan *want, struct nd_error *err)
+{
+	static const struct plan none;
+
+	return apply_addresses(dp, &none, want, err);
+}
+
+int datapath_guest_addresses_remove(struct datapath *dp, const char *name, const struct plan *had,
+				    struct nd_error *err)
+{
+	static const struct plan none;
+	char path[64], was[SYSCTL_VALUE_MAX];
+	bool known;
+	int r;
+
+	/* applying turns it on */
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/promote_secondaries", name);
+	known = sysctl_read(dp->sysctls, path, was) == 0;
+	r = apply_addresses(dp, had, &none, err);
+	if (known && strcmp(was, "1") != 0)
+		(void)sysctl_write(dp->sysctls, path, was, NULL);	/* gone with its device, else it works */
+	return r;
 }
 
 /* ---- bandwidth ---- */

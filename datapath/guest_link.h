@@ -42,9 +42,14 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
 			      bool (*keep)(void *arg, const char *ifname), void *arg, struct nd_error *err);
 
-/* Gives a device that has come, or takes away again, what the plan has: addresses and routes. */
-int datapath_guest_addresses(struct datapath *dp, const struct plan *want, bool take_away,
-			     struct nd_error *err);
+/* Addresses and routes of a device: whether none of the plan's are there yet, else an error that names one ... */
+int datapath_guest_addresses_free(struct datapath *dp, const char *name, const struct plan *want,
+				  struct nd_error *err);
+/* ... all of them are given, or none ... */
+int datapath_guest_addresses_add(struct datapath *dp, const struct plan *want, struct nd_error *err);
+/* ... and taken away again, as far as they are there. */
+int datapath_guest_addresses_remove(struct datapath *dp, const char *name, const struct plan *had,
+				    struct nd_error *err);
 
 /* Makes the shaper and policer of the plan the device's own, whatever netd gave it before. */
 int datapath_guest_shape(struct datapath *dp, const char *name, const struct plan *want,

@@ -181,3 +181,53 @@ int route_dump(struct nl *nl, sa_family_t family, nl_reply_fn *reply, void *arg,
 		*err = why;
 	return r;
 }
+
+struct search {
+	const struct plan_item *item;
+	int ifindex;
+	bool found;
+};
+
+static void match_addr(struct search *search, const struct nlmsghdr *msg)
+{
+	const struct plan_addr *want = &search->item->addr;
+	struct kernel_addr k;
+
+	if (addr_decode(msg, &k) && k.ifindex == search->ifindex &&
+	    k.prefix.len == want->prefix.len && nd_ip_equal(&k.prefix.addr, &want->prefix.addr))
+		search->found = true;
+}
+
+static void match_route(struct search *search, const struct nlmsghdr *msg)
+{
+	const struct plan_route *want = &search->item->route;
+	struct kernel_route k;
+
+	if (route_decode(msg, &k) && route_matches(&k, search->ifindex, want) &&
+	    nd_ip_equal(&k.gateway, &want->gateway))
+		search->found = true;
+}
+
+static void match(void *arg, const struct nlmsghdr *msg)
+{
+	struct search *search = arg;
+
+	if (!msg)
+		search->found = false;
+	else if (search->item->kind == PLAN_ADDR)
+		match_addr(search, msg);
+	else
+		match_route(search, msg);
+}
+
+bool route_item_is_there(struct nl *nl, const struct plan_item *item, int ifindex)
+{
+	struct rtmsg rtm = { .rtm_family = (uint8_t)item->route.dst.addr.family };
+	struct ifaddrmsg ifa = { .ifa_family = (uint8_t)item->addr.prefix.addr.family };
+	struct search search = { .item = item, .ifindex = ifindex };
+	bool addr = item->kind == PLAN_ADDR;
+
+	return nl_req_dump(nl, addr ? RTM_GETADDR : RTM_GETROUTE, addr ? (void *)&ifa : &rtm,
+			   addr ? sizeof(ifa) : sizeof(rtm), 0, 0, match, &search, NULL) == 0 &&
+	       search.found;
+}

@@ -46,3 +46,6 @@ bool route_matches(const struct kernel_route *k, int ifindex, const struct plan_
 /* Reports the routes of a family in the main table (see nl_req_dump()). */
 int route_dump(struct nl *nl, sa_family_t family, nl_reply_fn *reply, void *arg,
 	       struct nd_error *err);
+
+/* The interface has the plan's address or route. */
+bool route_item_is_there(struct nl *nl, const struct plan_item *item, int ifindex);

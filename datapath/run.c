@@ -115,60 +115,12 @@ int run_claim_requests(struct run *a, size_t from, size_t i)
 	return 0;
 }
 
-struct search {
-	const struct plan_item *item;
-	int ifindex;
-	bool found;
-};
-
-static void match_addr(struct search *search, const struct nlmsghdr *msg)
-{
-	const struct plan_addr *want = &search->item->addr;
-	struct kernel_addr k;
-
-	if (addr_decode(msg, &k) && k.ifindex == search->ifindex &&
-	    k.prefix.len == want->prefix.len && nd_ip_equal(&k.prefix.addr, &want->prefix.addr))
-		search->found = true;
-}
-
-static void match_route(struct search *search, const struct nlmsghdr *msg)
-{
-	const struct plan_route *want = &search->item->route;
-	struct kernel_route k;
-
-	if (route_decode(msg, &k) && route_matches(&k, search->ifindex, want) &&
-	    nd_ip_equal(&k.gateway, &want->gateway))
-		search->found = true;
-}
-
-static void match(void *arg, const struct nlmsghdr *msg)
-{
-	struct search *search = arg;
-
-	if (!msg)
-		search->found = false;
-	else if (search->item->kind == PLAN_ADDR)
-		match_addr(search, msg);
-	else
-		match_route(search, msg);
-}
-
 /* The kernel says that something like it exists: is it just this one, from an earlier run? */
 static bool is_there(struct run *a, const struct plan_item *item, const char *ifname)
 {
-	struct rtmsg rtm = { .rtm_family = (uint8_t)item->route.dst.addr.family };
-	struct ifaddrmsg ifa = { .ifa_family = (uint8_t)item->addr.prefix.addr.family };
-	bool addr = item->kind == PLAN_ADDR;
 	struct link_info *link = run_find_link(a, ifname);
-	struct search search = { .item = item };
 
-	if (!link)
-		return false;
-	search.ifindex = link->fact.ifindex;
-	return nl_req_dump(a->dp->nl, addr ? RTM_GETADDR : RTM_GETROUTE,
-			   addr ? (void *)&ifa : &rtm, addr ? sizeof(ifa) : sizeof(rtm), 0, 0,
-			   match, &search, NULL) == 0 &&
-	       search.found;
+	return link && route_item_is_there(a->dp->nl, item, link->fact.ifindex);
 }
 
 /* What a bad answer means for its step: 0 when the object is there or gone already. */

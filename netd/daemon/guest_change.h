@@ -60,7 +60,7 @@ struct guest_unplug_walk {
 /* OP_WAIT or OP_DONE. */
 int guest_unplug_all(struct guest_unplug_walk *w);
 /* Worker. */
-void guest_unmake_all(struct guest *g, const struct dom_def *def);
+void guest_unmake_nics(struct guest *g, const struct dom_nic *nics, size_t n);
 
 static inline struct guest_change *guest_change_of(struct operation *op)
 {

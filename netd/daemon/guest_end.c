@@ -83,13 +83,13 @@ int guest_unplug_all(struct guest_unplug_walk *w)
 	return OP_DONE;
 }
 
-void guest_unmake_all(struct guest *g, const struct dom_def *def)
+void guest_unmake_nics(struct guest *g, const struct dom_nic *nics, size_t n)
 {
 	struct nd_error err = { 0 };
 
-	for (size_t i = 0; i < def->n_nics; i++)
-		if (guest_nic_unmake(g->netd, g, &def->nics[i], &err) < 0)
-			nd_log(LOG_ERR, g->name, "device '%s' stays: %s", def->nics[i].target, err.text);
+	for (size_t i = 0; i < n; i++)
+		if (guest_nic_unmake(g->netd, g, &nics[i], &err) < 0)
+			nd_log(LOG_ERR, g->name, "device '%s' stays: %s", nics[i].target, err.text);
 }
 
 /* ---- the end ---- */
@@ -128,7 +128,7 @@ static int end_clear(struct operation *op, struct nd_error *err)
 	struct end *e = end_of(op);
 	struct guest *g = e->c.guest;
 
-	guest_unmake_all(g, g->live);
+	guest_unmake_nics(g, g->live->nics, g->live->n_nics);
 	if (g->cut_off)
 		guest_nic_unmake_strays(g->netd, g, NULL);
 	guest_vmm_unlisten(&g->netd->paths, &g->uuid);

@@ -104,14 +104,28 @@ static int vlans_of(const struct vlan_def *vlan, struct port_vlan **out, struct 
 	return 0;
 }
 
-/* The addresses and routes of the host's end, or their end. */
+/* The addresses and routes of the host's end: given, or taken away. */
 static int set_addresses(struct netd *d, const struct dom_nic *nic, bool take_away, struct nd_error *err)
 {
 	ND_AUTO(plan_free) struct plan *p = plan_new();
 
 	if (!p || compile_link_addresses(nic, p) < 0)
 		return nd_error_nomem(err);
-	return datapath_guest_addresses(d->datapath, p, take_away, err);
+	return take_away ? datapath_guest_addresses_remove(d->datapath, nic->target, p, err)
+			 : datapath_guest_addresses_add(d->datapath, p, err);
+}
+
+/* A TAP that somebody else has made and that stays: what it has is not taken for the guest's. */
+static int open_device(struct netd *d, const struct dom_nic *nic, const struct guest_link *want, int *fds_out,
+		       struct nd_error *err)
+{
+	ND_AUTO(plan_free) struct plan *p = plan_new();
+	int r;
+
+	if (!p || compile_link_addresses(nic, p) < 0)
+		return nd_error_nomem(err);
+	r = datapath_guest_tap_open(d->datapath, want, fds_out, err);
+	return r < 0 ? r : datapath_guest_addresses_free(d->datapath, want->name, p, err);
 }
 
 static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
@@ -144,7 +158,7 @@ static int make_device(struct netd *d, const struct guest *g, struct dom_nic *ni
 	if (direct)
 		r = datapath_guest_macvtap(d->datapath, &want, name, out->tap_fds, err);
 	else if (nic->target_managed == TRI_NO)
-		return datapath_guest_tap_open(d->datapath, &want, out->tap_fds, err);
+		return open_device(d, nic, &want, out->tap_fds, err);
 	else
 		r = datapath_guest_tap(d->datapath, &want, name, out->tap_fds, err);
 	free(ovs.trunks);

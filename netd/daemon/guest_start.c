@@ -233,14 +233,16 @@ static int start_make(struct operation *op, struct nd_error *err)
 		if (live->nics[i].type != DOM_NIC_NETWORK)
 			r = guest_nic_make(s->c.netd, s->c.guest, &live->nics[i], &s->config.nics[i], err);
 	}
-	if (r < 0)
-		guest_unmake_all(s->c.guest, live);
+	if (r < 0)	/* the last one has undone itself */
+		guest_unmake_nics(s->c.guest, live->nics, s->config.n_nics - 1);
 	return r;
 }
 
 static int start_unmake(struct operation *op)
 {
-	guest_unmake_all(guest_change_of(op)->guest, guest_change_of(op)->live);
+	struct guest_change *c = guest_change_of(op);
+
+	guest_unmake_nics(c->guest, c->live->nics, c->live->n_nics);
 	return OP_DONE;
 }
 

@@ -453,7 +453,30 @@ class Means(Guests):
         self.assertEqual(len(self.host_side("web9")[0]), 4)
         self.virsh("destroy", "web")
         self.assertEqual(self.host_side("web9"), (["192.168.9.1/24"], []))
+        self.assertEqual(sh("sysctl", "-n", "net.ipv4.conf.web9.promote_secondaries").stdout, "0\n")
         sh("ip", "link", "del", "web9")
+        self.nothing_is_left()
+
+    def test_what_a_device_that_stays_has_already_is_not_the_guest_s(self):
+        for n in 8, 9:
+            sh("ip", "tuntap", "add", "web%d" % n, "mode", "tap", "vnet_hdr")
+            sh("ip", "addr", "add", "192.168.9.1/24", "dev", "web%d" % n)
+            sh("ip", "link", "set", "web%d" % n, "up")
+        sh("ip", "route", "add", "192.168.42.0/24", "dev", "web9", "metric", "1")
+        mine = "<interface type='ethernet'><target dev='web%d' managed='no'/><source><ip address='192.168.9.%d' prefix='24'/>%s</source></interface>"
+        route = "<route address='192.168.42.0' prefix='24' gateway='%s'/>"
+        before = self.host_side("web8"), self.host_side("web9")
+        for nic, error in (mine % (8, 1, ""), "'web8' has the address 192.168.9.1/24 already"), \
+                (self.ETHERNET + mine % (9, 2, route % "192.168.9.7") + mine % (8, 1, ""), "add route 192.168.42.0/24 through 'web9'"):
+            self.define(devices=nic.replace("%s", "") + "<console type='pty'/>")
+            self.assertIn(error, self.error("start", "web"))
+            self.assertEqual((self.host_side("web8"), self.host_side("web9")), before)
+        self.start("")
+        self.assertIn("'web8' has the address 192.168.9.1/24 already", self.error("attach-device", "web", "FILE", "--live", xml=mine % (8, 1, "")))
+        self.virsh("destroy", "web")
+        self.assertEqual((self.host_side("web8"), self.host_side("web9")), before)
+        for n in 8, 9:
+            sh("ip", "link", "del", "web%d" % n)
         self.nothing_is_left()
 
     def test_an_address_that_cannot_be_undoes_the_start(self):
