@@ -3,6 +3,8 @@
  *
  *	evil_driver SECONDS SEED GATEWAY_MAC ADDRESS
  *
+ * Runs until every NIC has given some buffers back, but not for more than four times the SECONDS.
+ *
  * Runs as root in a guest: takes every virtio device from the kernel's driver, maps its BARs and does anything to
  * them, from every virtual CPU at once: resets at any time, queues at any address and of any size, descriptors that loop,
  * lie and point nowhere, receive buffers over rings, commands and requests of random bytes, BARs that move, MSI-X
@@ -29,6 +31,7 @@
 #define RING 64u			/* descriptors, at most */
 #define HEADER 12u			/* before each frame */
 #define CPUS_MAX 4
+#define ENOUGH 10			/* buffers of each kind that a NIC gave back */
 #define RSS_BITS (1u << (VIRTIO_NET_F_RSS - 32) | 1u << (VIRTIO_NET_F_HASH_REPORT - 32))
 
 /* What the processes, one for each CPU, share. */
@@ -476,13 +479,22 @@ static void on_fault(int signal)
 	siglongjmp(faulted, 1);
 }
 
-static void work(time_t end)
+static bool all_have_worked(void)
+{
+	for (unsigned i = 0; i < n_devices; i++)
+		for (unsigned kind = 0; kind < 3 && devices[i].type == NET; kind++)
+			if (shared->came_back[devices[i].slot][kind] <= ENOUGH)
+				return false;
+	return true;
+}
+
+static void work(time_t end, int seconds)
 {
 	static unsigned which;			/* is to survive a fault */
 
 	if (sigsetjmp(faulted, 1) && n_devices)
 		device_drop(which);
-	while (time(NULL) < end && n_devices) {
+	while (n_devices && (time(NULL) < end || (time(NULL) < end + 3 * seconds && !all_have_worked()))) {
 		which = below(n_devices);
 		round_once(&devices[which]);
 		__atomic_fetch_add(&shared->rounds, 1, __ATOMIC_RELAXED);
@@ -527,7 +539,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < cpus && i < CPUS_MAX; i++) {
 		chance_start(rnd());
 		if (fork() == 0)
-			work(end);
+			work(end, atoi(argv[1]));
 	}
 	while (wait(NULL) > 0)
 		;

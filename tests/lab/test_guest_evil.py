@@ -113,7 +113,7 @@ class Evil(labtest.GuestCase):
         evil.expect("evil_driver: seed", 30)
         self.pings("meanwhile")
         try:
-            found = evil.expect_match(r"(?s)^(.*)= evil_driver: (\d+) rounds done", SECONDS + 15)
+            found = evil.expect_match(r"(?s)^(.*)= evil_driver: (\d+) rounds done", 4 * SECONDS + 15)
         except AssertionError:
             print("seed %d: the evil guest lost itself: %s" % (SEED, evil.text[-2000:]), flush=True)
             return False
