@@ -3,6 +3,9 @@
 #
 #	sudo ./check.sh [--quick] [--no-install]
 #
+# The walks through every step where netd can fail or be killed take one of the errors for each step, another one
+# each day, and under the sanitizers a part of the steps, others each day; NETD_CRASH_ALL=1 takes all of them.
+#
 # --quick leaves out the sanitizer builds, the minute of fuzzing for each parser and the benchmarks.
 # The last line is "N passed, N failed"; the exit status is 0 when nothing failed.
 set -uo pipefail
@@ -12,7 +15,7 @@ for arg; do
 	case $arg in
 	--quick) quick=1 ;;
 	--no-install) install= ;;
-	*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+	*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 	esac
 done
 [ "$(id -u)" = 0 ] || { echo "check.sh must run as root: the tests make network namespaces" >&2; exit 1; }
@@ -111,14 +114,13 @@ again()
 	rm -f "$log.again"
 }
 
-# All tests and benchmarks again under the sanitizers, for what they find: times, memory and ratios are judged
-# in the plain build only, so that these run side by side and do everything less often.
+# All tests again under the sanitizers, for what they find: times, memory and ratios are judged in the plain
+# build only, so that these run side by side and do everything less often.
 sanitized()
 {
-	stage "all tests and benchmarks under the sanitizers"
-	NETD_OTHER_BUILD=$PWD/build/check NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 \
-		NETD_BENCH_ROUNDS=1 NETD_BENCH_NETWORKS=10 \
-		tests build/asan "the sanitizer build" --timeout-multiplier 4 --num-processes 3
+	stage "all tests under the sanitizers"
+	NETD_OTHER_BUILD=$PWD/build/check NETD_FLUSHES=100 NETD_HISTORY_SECONDS=5 NETD_CRASH_EVERY=${NETD_CRASH_ALL:-2} \
+		tests build/asan "the sanitizer build" --no-suite bench --timeout-multiplier 4 --num-processes 3
 }
 
 # What several threads of one process do: the daemon's worker, the lease store, the remover of links.
@@ -158,7 +160,7 @@ configure build/check -Dprefix=/usr -Dsysconfdir=/etc -Dwerror=true -Dfaults=tru
 stage "unit and namespace tests"
 tests build/check "the gcc build" --no-suite alone --no-suite bench --num-processes 3
 stage "tests with time limits, one at a time"
-NETD_CRASH_ALL=1 NETD_HISTORY_SECONDS=40 tests build/check "the tests with time limits" --suite alone --num-processes 1
+tests build/check "the tests with time limits" --suite alone --num-processes 1
 
 if [ -z "$quick" ]; then
 	stage "build with AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -169,7 +171,7 @@ if [ -z "$quick" ]; then
 	stage "build with ThreadSanitizer, and what has threads under it"
 	configure build/tsan -Dwerror=true -Dfaults=true -Db_sanitize=thread -Db_lundef=false &&
 		step "thread sanitizer build" build build/tsan &&
-		tests build/tsan "the thread sanitizer build" --timeout-multiplier 4 --num-processes 3 $threads
+		NETD_CRASH_EVERY=${NETD_CRASH_ALL:-4} tests build/tsan "the thread sanitizer build" --timeout-multiplier 4 --num-processes 3 $threads
 
 	stage "the lab: what needs Debian's whole kernel"
 	NETD_SANITIZED_BUILD=$PWD/build/asan lab
@@ -180,7 +182,7 @@ if [ -z "$quick" ]; then
 	stage "fuzzing: a minute for each parser of a network's bytes, less for the others"
 	CC=clang configure build/fuzz -Dfuzz=true -Dwerror=true -Db_lundef=false &&
 		step "fuzz build" build build/fuzz &&
-		for seconds in 60 15; do
+		for seconds in 60 10; do
 			[ $seconds = 60 ] && targets=$fuzz_minute || targets=$(fuzz_others)
 			step "fuzzing for $seconds s" tests/fuzz/run build/fuzz $seconds $targets >build/fuzz.log 2>&1 ||
 				remember "fuzzing" build/fuzz.log
@@ -188,7 +190,7 @@ if [ -z "$quick" ]; then
 		done
 
 	stage "benchmarks"
-	export NETD_BENCH_ROUNDS=${NETD_BENCH_ROUNDS:-6} NETD_BENCH_NETWORKS=${NETD_BENCH_NETWORKS:-100}
+	export NETD_BENCH_ROUNDS=${NETD_BENCH_ROUNDS:-4} NETD_BENCH_NETWORKS=${NETD_BENCH_NETWORKS:-100}
 	tests build/check "the benchmarks" --suite bench --num-processes 1 --verbose
 fi
 

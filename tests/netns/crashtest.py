@@ -2,10 +2,12 @@
 """What walks through the effects of operations have in common: netd is killed, or fails, at the n-th.
 
 Needs a build with -Dfaults=true. The steps are dealt out to several processes, each in namespaces of its own.
-An effect fails with one of the errors that its call can return, another one at each step; with
-NETD_CRASH_ALL=1 each step is walked with all of them.
+An effect fails with one of the errors that its call can return, another one at each step and on each day (NETD_CRASH_SEED,
+a number, stands for another day); with NETD_CRASH_ALL=1 each step is walked with all of them. NETD_CRASH_EVERY=N walks
+only every N-th step, others on each day.
 """
 import contextlib
+import datetime
 import os
 import re
 import signal
@@ -18,6 +20,8 @@ from netdtest import sh, wait_for
 SHARDS = 4
 SHARD = int(os.environ.get("NETD_CRASH_SHARD", "0"))
 ALL = bool(os.environ.get("NETD_CRASH_ALL"))
+EVERY = int(os.environ.get("NETD_CRASH_EVERY", "1"))
+SEED = int(os.environ.get("NETD_CRASH_SEED") or datetime.date.today().toordinal())
 
 # What the kernel can answer to a call of each kind, by the effect's kind or by its kind and name.
 ERRORS = {
@@ -37,7 +41,7 @@ def errors_of(line):
     """The errors that the effect of a line of the trace ("N KIND WHAT") is tried with."""
     n, effect = line.split(" ", 1)
     fits = max((e for e in ERRORS if effect.startswith(e)), key=len)
-    return ERRORS[fits] if ALL else [ERRORS[fits][int(n) % len(ERRORS[fits])]]
+    return ERRORS[fits] if ALL else [ERRORS[fits][(int(n) + SEED) % len(ERRORS[fits])]]
 
 
 def faults_built():
@@ -83,7 +87,7 @@ class Walk:
 
     @staticmethod
     def mine(numbers):
-        return [n for n in numbers if n % (SHARDS) == SHARD]
+        return [n for n in numbers if n % SHARDS == SHARD and (n // SHARDS + SEED) % EVERY == 0]
 
     def wipe(self):
         """Nothing of an earlier round is left but what a stopped netd may leave."""
@@ -153,7 +157,8 @@ class Walk:
 
 def in_shards():
     """Runs this file so often at a time, each with its share of the steps."""
-    parts = [subprocess.Popen([sys.executable] + sys.argv, env=dict(os.environ, NETD_CRASH_SHARD=str(i)),
+    print("NETD_CRASH_SEED=%d NETD_CRASH_EVERY=%d" % (SEED, EVERY), flush=True)
+    parts = [subprocess.Popen([sys.executable] + sys.argv, env=dict(os.environ, NETD_CRASH_SHARD=str(i), NETD_CRASH_SEED=str(SEED)),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for i in range(SHARDS)]
     bad = 0
     for i, part in enumerate(parts):
