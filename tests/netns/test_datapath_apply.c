@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath_fixture.h"
+#include "tests/suite.h"
 
 #include <errno.h>
 #include <time.h>
@@ -378,8 +379,6 @@ int main(void)
 {
 	Suite *s = suite_create("datapath");
 	TCase *t = tcase_create("apply");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, fresh_namespace, end_namespace);
 	tcase_set_timeout(t, 60);
@@ -403,9 +402,5 @@ int main(void)
 	tcase_add_test(t, many_bridges_go_in_groups);
 	tcase_add_test(t, facts_tell_links_addresses_and_routes);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "netd/base/array.h"
+#include "tests/suite.h"
 
 struct datapath *dp;
 char run_dir[64];
@@ -307,8 +308,6 @@ int main(void)
 {
 	Suite *s = suite_create("faults");
 	TCase *t = tcase_create("faults");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, a_failed_effect_leaves_everything_as_it_was, 0,
@@ -317,9 +316,5 @@ int main(void)
 			    (int)ND_COUNT(operations));
 	tcase_add_test(t, a_tap_is_made_whole_or_not_at_all);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "datapath/monitor.h"
+#include "tests/suite.h"
 
 struct datapath *dp;
 char run_dir[64];
@@ -195,8 +196,6 @@ int main(void)
 {
 	Suite *s = suite_create("monitor");
 	TCase *t = tcase_create("monitor");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 60);
@@ -207,9 +206,5 @@ int main(void)
 	tcase_add_test(t, changes_to_rules_name_the_process);
 	tcase_add_test(t, an_overrun_asks_to_read_everything_again);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

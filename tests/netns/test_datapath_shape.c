@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Shapers, floors and policers in the kernel, with tc as the oracle. */
 #include "datapath_fixture.h"
+#include "tests/suite.h"
 
 struct datapath *dp;
 char run_dir[64];
@@ -188,8 +189,6 @@ int main(void)
 {
 	Suite *s = suite_create("shape");
 	TCase *t = tcase_create("shape");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, fresh_namespace, end_namespace);
 	tcase_set_timeout(t, 60);
@@ -202,9 +201,5 @@ int main(void)
 	tcase_add_test(t, what_libvirt_left_is_made_anew);
 	tcase_add_test(t, other_peoples_ingress_qdisc_stays_when_nothing_is_policed);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "datapath/sysctl.h"
+#include "tests/suite.h"
 
 #define FORWARD "net/ipv4/ip_forward"
 #define SYS "/proc/sys/"
@@ -297,8 +298,6 @@ int main(void)
 {
 	Suite *s = suite_create("sysctl");
 	TCase *t = tcase_create("sysctl");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 60);
@@ -317,9 +316,5 @@ int main(void)
 	tcase_add_test(t, a_setting_whose_interface_went_is_let_go);
 	tcase_add_test(t, a_setting_that_is_not_there_is_an_error_and_no_hold);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath_fixture.h"
+#include "tests/suite.h"
 
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -146,8 +147,6 @@ int main(void)
 {
 	Suite *s = suite_create("tap");
 	TCase *t = tcase_create("tap");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, fresh_namespace, end_namespace);
 	tcase_set_timeout(t, 60);
@@ -158,9 +157,5 @@ int main(void)
 	tcase_add_test(t, a_plugged_tap_is_a_port_of_its_bridge);
 	tcase_add_test(t, the_hosts_mac_is_the_guests_with_another_first_byte);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What datapath_facts() remembers is what a dump would find, after whatever happened. */
 #include "datapath_fixture.h"
+#include "tests/suite.h"
 
 #include <time.h>
 
@@ -162,8 +163,6 @@ int main(void)
 {
 	Suite *s = suite_create("view");
 	TCase *t = tcase_create("view");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, fresh_namespace, end_namespace);
 	tcase_set_timeout(t, 60);
@@ -171,9 +170,5 @@ int main(void)
 	tcase_add_test(t, the_view_follows_netds_own_work);
 	tcase_add_test(t, the_view_survives_lost_notices);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "datapath/nft.h"
 #include "datapath/nft_layout.h"
 #include "netd/base/str.h"
+#include "tests/suite.h"
 
 static struct nd_error err;
 
@@ -567,8 +568,6 @@ int main(void)
 {
 	Suite *s = suite_create("nft");
 	TCase *t = tcase_create("engine");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	/* twice: with persistent owned tables, and as on a kernel without them */
@@ -590,9 +589,5 @@ int main(void)
 	tcase_add_loop_test(t, foreign_chains_that_drop_are_named, 0, ND_COUNT(foreign));
 	tcase_add_loop_test(t, a_network_costs_the_same_with_five_hundred_others, 0, 2);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -44,6 +44,7 @@
 #include "netd/daemon/serve_sockets.h"
 #include "netd/serve/fds.h"
 #include "netd/serve/sandbox.h"
+#include "tests/suite.h"
 
 /* The tests' folder, and the network whose server they play. */
 static char top[] = "/tmp/netd-sandbox.XXXXXX";
@@ -538,8 +539,6 @@ int main(void)
 	Suite *suite = suite_create("serve_sandbox");
 	TCase *tc = tcase_create("all");
 	char command[64];
-	SRunner *runner;
-	int failed;
 
 	ground_make();
 	tcase_set_timeout(tc, 120);
@@ -548,11 +547,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_server_can_do_its_work, 0, (int)ND_COUNT(needed));
 	tcase_add_test(tc, a_folder_of_another_uid_is_refused);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
 	snprintf(command, sizeof(command), "rm -rf %s", top);
 	run_or_die(command);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dhcp4_scene.h"
-#include "tests/unit/suite.h"
 
 #include <stdlib.h>
+
+#include "tests/suite.h"
 
 struct dhcp_pool pools[1];
 struct dhcp_reservation hosts[4];

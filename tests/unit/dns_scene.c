@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "netd/base/array.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 struct dns_config config;
 struct dns_server *server;

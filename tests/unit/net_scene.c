@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "vmm/net_filter.h"
 #include "vmm/net_port.h"
 

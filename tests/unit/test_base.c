@@ -9,7 +9,7 @@
 #include "netd/base/error.h"
 #include "netd/base/hash.h"
 #include "netd/base/str.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 START_TEST(reader_stops_at_the_end_and_stays_bad)
 {

@@ -2,7 +2,6 @@
 /* Documents in, kernel objects and server configurations out, compared as text:
  * tests/xml/plan-NAME.xml with .plan, serve-NAME.xml with .serve. */
 #include <check.h>
-#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,28 +10,8 @@
 #include "netd/base/array.h"
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
-#include "tests/unit/suite.h"
-
-static char *read_file(const char *path)
-{
-	ND_AUTO(fclose) FILE *f = fopen(path, "re");
-	struct nd_str s = { 0 };
-	char buf[4096];
-	size_t n;
-
-	ck_assert_msg(f, "cannot open %s: %s", path, strerror(errno));
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		nd_str_addn(&s, buf, n);
-	return nd_str_take(&s);
-}
-
-static char *xml_path(const char *name)
-{
-	char *path;
-
-	ck_assert_int_gt(asprintf(&path, "%s/%s", getenv("NETD_XML_TESTS"), name), 0);
-	return path;
-}
+#include "tests/suite.h"
+#include "tests/unit/xml_files.h"
 
 static struct net_def *parse(const char *xml)
 {
@@ -45,8 +24,8 @@ static struct net_def *parse(const char *xml)
 
 static struct net_def *load(const char *name)
 {
-	ND_AUTO(free) char *path = xml_path(name);
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *path = xml_files_path(name);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 
 	return parse(xml);
 }
@@ -141,29 +120,20 @@ static char *plan_text(const struct compile_input *in)
 	return plan_format(p);
 }
 
-static void assert_file(const char *path, const char *suffix, const char *got)
-{
-	ND_AUTO(free) char *other = NULL, *want = NULL;
-
-	ck_assert_int_gt(asprintf(&other, "%.*s.%s", (int)(strlen(path) - 4), path, suffix), 0);
-	want = read_file(other);
-	ck_assert_msg(nd_streq(got, want), "%s: not as in the file, but\n%s", other, got);
-}
-
 START_TEST(every_mode_has_the_plan_in_its_file)
 {
-	ND_AUTO(free) char *pattern = xml_path("plan-*.xml");
+	ND_AUTO(free) char *pattern = xml_files_path("plan-*.xml");
 	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
 	glob_t found = { 0 };
 
 	ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		ND_AUTO(free) char *xml = read_file(found.gl_pathv[i]), *got = NULL;
+		ND_AUTO(free) char *xml = xml_files_read(found.gl_pathv[i]), *got = NULL;
 		ND_AUTO(net_def_free) struct net_def *def = parse(xml);
 		struct compile_input in = input(def, facts);
 
 		got = plan_text(&in);
-		assert_file(found.gl_pathv[i], "plan", got);
+		xml_files_expect(found.gl_pathv[i], "plan", got);
 	}
 	globfree(&found);
 }
@@ -482,7 +452,7 @@ static char *serve_text(const struct compile_input *in)
 
 START_TEST(a_server_is_told_what_the_file_says)
 {
-	ND_AUTO(free) char *pattern = xml_path("serve-*.xml");
+	ND_AUTO(free) char *pattern = xml_files_path("serve-*.xml");
 	ND_AUTO(host_facts_free) struct host_facts *facts = host(true);
 	struct port_def guest = { .mac = { { 0x52, 0x54, 0, 1, 2, 3 } } };
 	struct compile_port port = { &guest, "vnet0" };
@@ -493,7 +463,7 @@ START_TEST(a_server_is_told_what_the_file_says)
 
 	ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		ND_AUTO(free) char *xml = read_file(found.gl_pathv[i]), *got = NULL;
+		ND_AUTO(free) char *xml = xml_files_read(found.gl_pathv[i]), *got = NULL;
 		ND_AUTO(net_def_free) struct net_def *def = parse(xml);
 		struct compile_input in = input(def, facts);
 		struct nd_error err = { 0 };
@@ -504,7 +474,7 @@ START_TEST(a_server_is_told_what_the_file_says)
 		in.n_host_records = 1;
 		ck_assert_msg(compile_supported(def, &err) == 0, "%s", err.text);
 		got = serve_text(&in);
-		assert_file(found.gl_pathv[i], "serve", got);
+		xml_files_expect(found.gl_pathv[i], "serve", got);
 	}
 	globfree(&found);
 }

@@ -14,7 +14,7 @@
 #include "netd/ctl/verb.h"
 #include "netd/ctl/words.h"
 #include "netd/rpc/uri.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 /* Words */
 

@@ -15,7 +15,7 @@
 #include "netd/daemon/network.h"
 #include "netd/daemon/operation.h"
 #include "netd/daemon/store.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct netd_config config;
 static struct nd_error err;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "tests/unit/virtio_tap.h"
 #include "vmm/devices.h"

@@ -9,7 +9,7 @@
 #include "dhcp/frame.h"
 #include "dhcp/hostname.h"
 #include "dhcp4_peer.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct dhcp4_options options;
 

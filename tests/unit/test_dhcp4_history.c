@@ -14,7 +14,7 @@
 
 #include "dhcp/dhcp4_server.h"
 #include "dhcp4_peer.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 #define N_CLIENTS 60
 #define N_ADDRESSES 256

@@ -8,7 +8,7 @@
 #include "dns/cache.h"
 #include "dns/message.h"
 #include "dns/response.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct dns_name name(const char *text)
 {

@@ -11,7 +11,7 @@
 #include "dns/quota.h"
 #include "dns/sieve.h"
 #include "dns/timer.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 #define DEEP (2 * 1024 * 1024)
 

@@ -8,7 +8,7 @@
 #include "dns/message.h"
 #include "dns/zone.h"
 #include "netd/base/array.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct dns_config config;
 static struct dns_zone *zone;

@@ -6,8 +6,6 @@
  *	refused.txt	contents of a domain, and the error of each on the next line
  */
 #include <check.h>
-#include <errno.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,46 +13,12 @@
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 #include "netd/model/domain.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
+#include "tests/unit/xml_files.h"
 
 #define HEAD "<domain type='kvm'><name>g</name><memory>65536</memory>"
 #define OS "<os><type>hvm</type><kernel>/k</kernel></os>"
 #define UUID "<uuid>6f3c8d7e-0a1b-4c2d-8e3f-405162738495</uuid>"
-
-static char *read_file(const char *path)
-{
-	ND_AUTO(fclose) FILE *f = fopen(path, "re");
-	struct nd_str s = { 0 };
-	char buf[4096];
-	size_t n;
-
-	ck_assert_msg(f, "cannot open %s: %s", path, strerror(errno));
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		nd_str_addn(&s, buf, n);
-	return nd_str_take(&s);
-}
-
-static char *beside(const char *path, const char *suffix)
-{
-	char *other;
-
-	ck_assert_int_gt(asprintf(&other, "%.*s.%s", (int)(strlen(path) - 4), path, suffix), 0);
-	return other;
-}
-
-static void each(const char *pattern, void (*check)(const char *path))
-{
-	const char *dir = getenv("NETD_XML_TESTS");
-	ND_AUTO(free) char *full = NULL;
-	glob_t found = { 0 };
-
-	ck_assert_msg(dir, "NETD_XML_TESTS is not set");
-	ck_assert_int_gt(asprintf(&full, "%s/domain/%s", dir, pattern), 0);
-	ck_assert_int_eq(glob(full, 0, NULL, &found), 0);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		check(found.gl_pathv[i]);
-	globfree(&found);
-}
 
 static struct dom_def *parse_ok(const char *what, const char *xml)
 {
@@ -65,26 +29,18 @@ static struct dom_def *parse_ok(const char *what, const char *xml)
 	return def;
 }
 
-static void expect_file(const char *path, const char *suffix, const char *printed)
-{
-	ND_AUTO(free) char *file = beside(path, suffix);
-	ND_AUTO(free) char *expected = read_file(file);
-
-	ck_assert_msg(nd_streq(printed, expected), "%s prints as\n%s", path, printed);
-}
-
 static void prints_as_expected(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(dom_def_free) struct dom_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = dom_def_format(def, 0);
 
-	expect_file(path, "out", printed);
+	xml_files_expect(path, "out", printed);
 }
 
 START_TEST(every_passing_document_prints_as_expected)
 {
-	each("pass-*.xml", prints_as_expected);
+	xml_files_each("domain/pass-*.xml", prints_as_expected);
 }
 END_TEST
 
@@ -100,7 +56,7 @@ static void fix_random(struct dom_def *def, const struct dom_def *given)
 
 static void is_given_the_rest(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(dom_def_free) struct dom_def *given = parse_ok(path, xml);
 	ND_AUTO(dom_def_free) struct dom_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = NULL;
@@ -111,18 +67,18 @@ static void is_given_the_rest(const char *path)
 	ck_assert_msg(dom_def_check(def, &err) == 0, "%s: %s", path, err.text);
 	fix_random(def, given);
 	printed = dom_def_format(def, 0);
-	expect_file(path, "full", printed);
+	xml_files_expect(path, "full", printed);
 }
 
 START_TEST(define_gives_what_is_missing)
 {
-	each("pass-*.xml", is_given_the_rest);
+	xml_files_each("domain/pass-*.xml", is_given_the_rest);
 }
 END_TEST
 
 static void comes_back_the_same(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(dom_def_free) struct dom_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = dom_def_format(def, 0);
 	ND_AUTO(dom_def_free) struct dom_def *again = parse_ok(path, printed);
@@ -134,14 +90,14 @@ static void comes_back_the_same(const char *path)
 
 START_TEST(every_printed_document_parses_to_the_same)
 {
-	each("pass-*.xml", comes_back_the_same);
-	each("pass-*.full", comes_back_the_same);
+	xml_files_each("domain/pass-*.xml", comes_back_the_same);
+	xml_files_each("domain/pass-*.full", comes_back_the_same);
 }
 END_TEST
 
 static void copies_whole(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	struct dom_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = dom_def_format(def, 0);
 	ND_AUTO(dom_def_free) struct dom_def *copy = dom_def_copy(def);
@@ -155,13 +111,13 @@ static void copies_whole(const char *path)
 
 START_TEST(a_copy_prints_the_same_after_the_original_is_gone)
 {
-	each("pass-*.xml", copies_whole);
+	xml_files_each("domain/pass-*.xml", copies_whole);
 }
 END_TEST
 
 static void fits_schema(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	struct nd_error err = { 0 };
 
 	ck_assert_msg(dom_def_validate_schema(xml, strlen(xml), getenv("NETD_SCHEMAS"), &err) == 0,
@@ -170,9 +126,9 @@ static void fits_schema(const char *path)
 
 START_TEST(what_is_accepted_and_printed_fits_the_schema)
 {
-	each("pass-*.xml", fits_schema);
-	each("pass-*.out", fits_schema);
-	each("pass-*.full", fits_schema);
+	xml_files_each("domain/pass-*.xml", fits_schema);
+	xml_files_each("domain/pass-*.out", fits_schema);
+	xml_files_each("domain/pass-*.full", fits_schema);
 }
 END_TEST
 
@@ -211,7 +167,7 @@ static void refused_so(const char *content, const char *expected)
 
 static void rules_hold(const char *path)
 {
-	ND_AUTO(free) char *text = read_file(path);
+	ND_AUTO(free) char *text = xml_files_read(path);
 	char *save = NULL, *content = NULL;
 
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -229,7 +185,7 @@ static void rules_hold(const char *path)
 
 START_TEST(what_the_runner_cannot_do_is_refused_by_element_and_line)
 {
-	each("refused.txt", rules_hold);
+	xml_files_each("domain/refused.txt", rules_hold);
 }
 END_TEST
 

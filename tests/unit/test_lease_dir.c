@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "netd/daemon/lease_dir.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static char top[64], root[128];
 static struct lease_dirs *dirs;

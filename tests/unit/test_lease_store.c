@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "dhcp/lease_store.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 #define BOOT_MS 5000000u
 #define WALL_S 1800000000

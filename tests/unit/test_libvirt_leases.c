@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "netd/daemon/libvirt_leases.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static const struct libvirt_now now = { .wall_s = 1000000, .boottime_ms = 50000 };
 static struct libvirt_leases leases;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "netd/base/auto.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "vmm/net_rss.h"
 
 static const uint8_t key[NET_RSS_KEY_MAX] = {

@@ -6,7 +6,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/update.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 #define MODIFY NET_UPDATE_MODIFY
 #define DELETE NET_UPDATE_DELETE

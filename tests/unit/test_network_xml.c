@@ -8,7 +8,6 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,8 @@
 #include "netd/base/auto.h"
 #include "netd/base/str.h"
 #include "netd/model/network.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
+#include "tests/unit/xml_files.h"
 
 #define V4 "<ip address='10.0.0.1' netmask='255.255.255.0'/>"
 
@@ -42,51 +42,6 @@ static const char *class_name(enum nd_err kind)
 	return "?";
 }
 
-static char *read_if_there(const char *path)
-{
-	ND_AUTO(fclose) FILE *f = fopen(path, "re");
-	struct nd_str s = { 0 };
-	char buf[4096];
-	size_t n;
-
-	while (f && (n = fread(buf, 1, sizeof(buf), f)) > 0)
-		nd_str_addn(&s, buf, n);
-	return nd_str_take(&s);
-}
-
-static char *read_file(const char *path)
-{
-	ND_AUTO(fclose) FILE *f = fopen(path, "re");
-
-	ck_assert_msg(f, "cannot open %s: %s", path, strerror(errno));
-	return read_if_there(path);
-}
-
-/* The file's path with another suffix than .xml. */
-static char *beside(const char *path, const char *suffix)
-{
-	char *other;
-
-	ck_assert_int_gt(asprintf(&other, "%.*s.%s", (int)(strlen(path) - 4), path, suffix), 0);
-	return other;
-}
-
-/* Calls check for each file; there must be at least one. */
-static void each(const char *pattern, void (*check)(const char *path))
-{
-	const char *dir = getenv("NETD_XML_TESTS");
-	ND_AUTO(free) char *full = NULL;
-	glob_t found = { 0 };
-	size_t i;
-
-	ck_assert_msg(dir, "NETD_XML_TESTS is not set");
-	ck_assert_int_gt(asprintf(&full, "%s/%s", dir, pattern), 0);
-	ck_assert_int_eq(glob(full, 0, NULL, &found), 0);
-	for (i = 0; i < found.gl_pathc; i++)
-		check(found.gl_pathv[i]);
-	globfree(&found);
-}
-
 static struct net_def *parse_ok(const char *path, const char *xml)
 {
 	struct nd_error err = { 0 };
@@ -98,24 +53,22 @@ static struct net_def *parse_ok(const char *path, const char *xml)
 
 static void prints_as_expected(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
-	ND_AUTO(free) char *out = beside(path, "out");
-	ND_AUTO(free) char *expected = read_file(out);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(net_def_free) struct net_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = net_def_format(def, 0);
 
-	ck_assert_msg(nd_streq(printed, expected), "%s prints as\n%s", path, printed);
+	xml_files_expect(path, "out", printed);
 }
 
 START_TEST(every_passing_document_prints_as_expected)
 {
-	each("pass-*.xml", prints_as_expected);
+	xml_files_each("pass-*.xml", prints_as_expected);
 }
 END_TEST
 
 static void comes_back_the_same(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(net_def_free) struct net_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = net_def_format(def, 0);
 	ND_AUTO(net_def_free) struct net_def *again = parse_ok(path, printed);
@@ -127,13 +80,13 @@ static void comes_back_the_same(const char *path)
 
 START_TEST(every_printed_document_parses_to_the_same)
 {
-	each("pass-*.xml", comes_back_the_same);
+	xml_files_each("pass-*.xml", comes_back_the_same);
 }
 END_TEST
 
 static void copies_whole(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	struct net_def *def = parse_ok(path, xml);
 	ND_AUTO(free) char *printed = net_def_format(def, 0);
 	ND_AUTO(net_def_free) struct net_def *copy = net_def_copy(def);
@@ -147,15 +100,15 @@ static void copies_whole(const char *path)
 
 START_TEST(a_copy_prints_the_same_after_the_original_is_gone)
 {
-	each("pass-*.xml", copies_whole);
+	xml_files_each("pass-*.xml", copies_whole);
 }
 END_TEST
 
 static void warns_as_expected(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
-	ND_AUTO(free) char *warn = beside(path, "warn");
-	ND_AUTO(free) char *expected = read_if_there(warn);
+	ND_AUTO(free) char *xml = xml_files_read(path);
+	ND_AUTO(free) char *warn = xml_files_beside(path, "warn");
+	ND_AUTO(free) char *expected = xml_files_read_if_there(warn);
 	ND_AUTO(net_def_free) struct net_def *def = parse_ok(path, xml);
 	ND_AUTO(nd_str_free) struct nd_str lines = { 0 };
 	size_t i;
@@ -167,13 +120,13 @@ static void warns_as_expected(const char *path)
 
 START_TEST(what_is_ignored_is_named_with_its_line)
 {
-	each("pass-*.xml", warns_as_expected);
+	xml_files_each("pass-*.xml", warns_as_expected);
 }
 END_TEST
 
 static void is_valid(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	ND_AUTO(net_def_free) struct net_def *def = parse_ok(path, xml);
 	struct nd_error err = { 0 };
 
@@ -182,13 +135,13 @@ static void is_valid(const char *path)
 
 START_TEST(every_passing_document_keeps_the_rules_of_define)
 {
-	each("pass-*.xml", is_valid);
+	xml_files_each("pass-*.xml", is_valid);
 }
 END_TEST
 
 static void output_fits_schema(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
+	ND_AUTO(free) char *xml = xml_files_read(path);
 	struct nd_error err = { 0 };
 
 	ck_assert_msg(net_def_validate_schema(xml, strlen(xml), getenv("NETD_SCHEMAS"), &err) == 0,
@@ -197,7 +150,7 @@ static void output_fits_schema(const char *path)
 
 START_TEST(what_netd_prints_fits_the_schema)
 {
-	each("pass-*.out", output_fits_schema);
+	xml_files_each("pass-*.out", output_fits_schema);
 }
 END_TEST
 
@@ -216,9 +169,9 @@ static char *define_error(const char *xml)
 
 static void fails_as_expected(const char *path)
 {
-	ND_AUTO(free) char *xml = read_file(path);
-	ND_AUTO(free) char *err = beside(path, "err");
-	ND_AUTO(free) char *expected = read_file(err);
+	ND_AUTO(free) char *xml = xml_files_read(path);
+	ND_AUTO(free) char *err = xml_files_beside(path, "err");
+	ND_AUTO(free) char *expected = xml_files_read(err);
 	ND_AUTO(free) char *got = define_error(xml);
 	ND_AUTO(free) char *lines = NULL;
 
@@ -229,7 +182,7 @@ static void fails_as_expected(const char *path)
 
 START_TEST(every_failing_document_says_what_is_wrong_and_where)
 {
-	each("fail-*.xml", fails_as_expected);
+	xml_files_each("fail-*.xml", fails_as_expected);
 }
 END_TEST
 
@@ -259,7 +212,7 @@ static void check_rule(const char *path, const char *content, const char *expect
 
 static void rules_hold(const char *path)
 {
-	ND_AUTO(free) char *text = read_file(path);
+	ND_AUTO(free) char *text = xml_files_read(path);
 	char *save = NULL, *line, *content = NULL;
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -277,7 +230,7 @@ static void rules_hold(const char *path)
 
 START_TEST(every_rule_has_its_error)
 {
-	each("rules/*.txt", rules_hold);
+	xml_files_each("rules/*.txt", rules_hold);
 }
 END_TEST
 

@@ -6,7 +6,7 @@
 
 #include "datapath/facts.h"
 #include "datapath/plan.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct nd_prefix prefix(const char *addr, uint8_t len)
 {

@@ -6,7 +6,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/port.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 #define HEAD \
 	"<networkport><uuid>6f3c8d7e-0a1b-4c2d-8e3f-405162738495</uuid><owner><name>g</name>" \

@@ -13,7 +13,7 @@
 #include "netd/base/log.h"
 #include "netd/rpc/session.h"
 #include "rpc_toy.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 /* Access */
 

@@ -14,7 +14,7 @@
 #include "netd/base/str.h"
 #include "netd/rpc/client.h"
 #include "rpc_toy.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 struct peer {
 	char dir[32], path[64], uri[128];

@@ -8,7 +8,7 @@
 #include "netd/base/auto.h"
 #include "netd/base/log.h"
 #include "rpc_toy.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 START_TEST(first_calls_of_a_client_give_the_recorded_bytes)
 {

@@ -17,7 +17,7 @@
 #include "netd/serve/intake.h"
 #include "netd/serve/message.h"
 #include "netd/serve/share.h"
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 
 static struct nd_ip ip(const char *text)
 {

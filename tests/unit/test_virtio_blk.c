@@ -15,7 +15,7 @@
 /* for the ring that nobody else sees */
 #include "vmm/blk_io.c"
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "vmm/virtio_blk.h"
 #include "vmm/virtio_pci.h"

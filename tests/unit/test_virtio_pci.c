@@ -7,7 +7,7 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "tests/unit/virtio_guest.h"
 #include "vmm/virtio.h"
 #include "vmm/virtio_pci.h"

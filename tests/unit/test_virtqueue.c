@@ -3,7 +3,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "tests/unit/virtio_driver.h"
 #include "vmm/virtqueue.h"
 

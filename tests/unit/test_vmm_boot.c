@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "vmm/acpi.h"
 #include "vmm/boot.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "vmm/config.h"
 #include "vmm/loop.h"
 #include "vmm/message.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "tests/unit/suite.h"
+#include "tests/suite.h"
 #include "vmm/hotplug.h"
 #include "vmm/pci.h"
 #include "vmm/power.h"
