@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netd-vmm beside QEMU's microvm: from start to the guest's init, and memory beyond the guest's own.
+"""netd-vmm beside QEMU's microvm, and kvmtool where it is installed: from start to the guest's init, and memory beyond the guest's own.
 
     tests/lab/bench_vmm.py BUILD [RUNS]
 
 In the lab, with the same kernel, initrd, command line and 128 MiB, one vCPU, no devices but the console;
-the two take turns, and the best run of each counts. Memory is what the process itself has of everything
+they take turns, and the best run of each counts. Memory is what the process itself has of everything
 but the mapping that is the guest's RAM (PSS, so that a library counts once among those who use it). What the lab
 emulates is slow: only ratios mean something. Prints; judges nothing.
 """
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,12 +24,15 @@ CMDLINE = "console=ttyS0 panic=-1 quiet"
 
 def commands(build, folder):
     boot = [folder + "/vmlinuz", folder + "/initrd"]
+    kvmtool = {"kvmtool": ["lkvm", "run", "--kernel", boot[0], "--initrd", boot[1], "--mem", str(MEMORY_MIB), "--cpus", "1",
+                           "--console", "serial", "--network", "mode=none", "--params", CMDLINE]}
     return {
         "netd-vmm": [build + "/vmm/netd-vmm", "--kernel", boot[0], "--initrd", boot[1], "--cmdline", CMDLINE,
                      "--memory", str(MEMORY_MIB), "--no-rng", "--sandbox", "--uid", "70000"],
         "qemu microvm": ["qemu-system-x86_64", "-M", "microvm,accel=kvm", "-cpu", "host", "-m", str(MEMORY_MIB),
                          "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
                          "-kernel", boot[0], "-initrd", boot[1], "-append", CMDLINE],
+        **(kvmtool if shutil.which("lkvm") else {}),
     }
 
 
@@ -47,7 +51,7 @@ def beyond_kib(pid):
 
 def run(command):
     start = time.monotonic()
-    vmm = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    vmm = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = b""
     try:
         while b"= init" not in text:
@@ -70,9 +74,10 @@ def inside(build, folder, runs):
     print("%-14s %22s %28s" % ("", "start to init, s", "beyond the guest's RAM, KiB"))
     for name, list_ in results.items():
         print("%-14s %22s %28d" % (name, " ".join("%.2f" % r[0] for r in list_), max(r[1] for r in list_)))
-    ours, theirs = (min(r[0] for r in list_) for list_ in results.values())
-    memory = [max(r[1] for r in list_) for list_ in results.values()]
-    print("ratios: time %.2f, memory %.2f" % (ours / theirs, memory[0] / memory[1]))
+    best = {name: (min(r[0] for r in list_), max(r[1] for r in list_)) for name, list_ in results.items()}
+    ours = best.pop("netd-vmm")
+    for name, theirs in best.items():
+        print("netd-vmm : %-12s time %.2f, memory %.2f" % (name, ours[0] / theirs[0], ours[1] / theirs[1]))
 
 
 def main():

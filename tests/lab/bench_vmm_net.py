@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How fast TCP runs between host and guest: netd-vmm beside QEMU's microvm, both backends of each.
+"""How fast TCP runs between host and guest: netd-vmm beside QEMU's microvm, and kvmtool where it is installed, both backends
+of each.
 
     tests/lab/bench_vmm_net.py BUILD [ROUNDS]
 
@@ -38,6 +39,29 @@ class Qemu(lab.Guest):
                 "-device", "virtio-net-pci,netdev=n"]
 
 
+class Kvmtool(lab.Guest):
+    """... and under kvmtool, which wants a TAP that stays, and has its console on the terminal."""
+
+    stdin = subprocess.PIPE		# one that ends keeps it busy
+
+    def tap_new(self, name, path=None):
+        lab.ip("tuntap add %s mode tap vnet_hdr" % name)
+        self.host_end(name)
+        return os.open("/dev/null", os.O_RDONLY)
+
+    def command(self, build, tap, vhost, append):
+        self.console_path = self.vmm_log
+        net = "mode=tap,tapif=vm%d,script=none,guest_mac=52:54:00:07:00:%02x" % (self.number, self.number)
+        return ["lkvm", "run", "--kernel", self.folder + "/vmlinuz", "--initrd", self.folder + "/initrd",
+                "--mem", "192", "--cpus", "1", "--console", "serial", "--name", "bench%d" % self.number,
+                "--network", net + (",vhost=1" if vhost else ""),
+                "--params", "console=ttyS0 panic=-1 quiet test=%s %s" % (self.test, append)]
+
+    def end(self):
+        super().end()
+        lab.ip("link del vm%d" % self.number)
+
+
 def tcp_mbit(guest, *options):
     """iperf3 from the lab's kernel to the guest, what arrived."""
     command = ["iperf3", "--client", "10.7.%d.2" % guest.number, "--time", str(SECONDS), "--json", *options]
@@ -61,8 +85,8 @@ def measure(kind, folder, build, number, vhost):
         guest.end()
 
 
-RUNS = [("netd-vmm", NetdVmm, False), ("microvm", Qemu, False),
-        ("netd-vmm vhost", NetdVmm, True), ("microvm vhost", Qemu, True)]
+KINDS = {"netd-vmm": NetdVmm, "microvm": Qemu, **({"kvmtool": Kvmtool} if shutil.which("lkvm") else {})}
+RUNS = [(name + suffix, kind, vhost) for suffix, vhost in (("", False), (" vhost", True)) for name, kind in KINDS.items()]
 
 
 def measured(name, kind, folder, build, numbers, vhost):
@@ -86,9 +110,11 @@ def inside(build, folder, rounds):
         print("%-15s to guest %7.1f Mbit/s, from guest %7.1f Mbit/s, up after %5.1f s"
               % ((name,) + results[name][-1]), flush=True)
     median = {name: [statistics.median(column) for column in zip(*list_)] for name, list_ in results.items()}
-    for ours, theirs, backend in (("netd-vmm", "microvm", "user space"), ("netd-vmm vhost", "microvm vhost", "vhost")):
-        print("netd-vmm : microvm, %-10s to guest %.2f, from guest %.2f, time to init %.2f"
-              % ((backend,) + tuple(a / b for a, b in zip(median[ours], median[theirs]))))
+    for name, kind, vhost in RUNS:
+        if kind != NetdVmm:
+            ours = median["netd-vmm vhost" if vhost else "netd-vmm"]
+            print("netd-vmm : %-13s to guest %.2f, from guest %.2f, time to init %.2f"
+                  % ((name,) + tuple(a / b for a, b in zip(ours, median[name]))))
 
 
 def main():
@@ -98,7 +124,7 @@ def main():
     build, rounds = os.path.realpath(sys.argv[1]), (sys.argv[2:] or ["3"])[0]
     subprocess.run([lab.HERE + "/guest", build + "/lab/vmm-bench", lab.HERE + "/guest-bench", shutil.which("iperf3")],
                    check=True)
-    sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", str(180 * int(rounds)), "--memory", "2048", "--",
+    sys.exit(subprocess.run([lab.HERE + "/run", "--timeout", str(270 * int(rounds)), "--memory", "2048", "--",
                              lab.HERE + "/bench_vmm_net.py", "--inside", build, rounds]).returncode)
 
 

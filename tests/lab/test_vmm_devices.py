@@ -41,6 +41,7 @@ class Guest:
     """One netd-vmm: its TAP, its disks, its console in a file."""
 
     mtu = 1400
+    stdin = subprocess.DEVNULL
 
     def __init__(self, folder, build, number, test, vhost=False, macvtap=False, append="", kernel=None):
         self.kernel = kernel or folder
@@ -55,7 +56,7 @@ class Guest:
         fds = [tap] + ([os.open("/dev/vhost-net", os.O_RDWR)] if vhost else [])
         self.process = subprocess.Popen(
             self.command(build, tap, fds[1] if vhost else None, append), pass_fds=fds,
-            stdin=subprocess.DEVNULL, stdout=open(self.vmm_log, "wb"), stderr=subprocess.STDOUT)
+            stdin=self.stdin, stdout=open(self.vmm_log, "wb"), stderr=subprocess.STDOUT)
         for fd in fds:
             os.close(fd)
 
