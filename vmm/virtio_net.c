@@ -3,7 +3,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <linux/if_tun.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
@@ -15,6 +14,7 @@
 
 #include "netd/base/log.h"
 #include "vmm/net_ctrl.h"
+#include "vmm/net_offer.h"
 #include "vmm/net_port.h"
 #include "vmm/vhost_net.h"
 #include "vmm/virtio.h"
@@ -75,86 +75,6 @@ static unsigned ctrl_queue(const struct virtio_net *n)
 	return has(n, VIRTIO_NET_F_MQ) || has(n, VIRTIO_NET_F_RSS) ? 2 * n->n_pairs : 2;
 }
 
-/* What is offered */
-
-/* Newer than the oldest headers that this is built with. */
-#define F_GUEST_USO4 54
-#define F_GUEST_USO6 55
-#define F_HOST_USO 56
-
-/* What the guest can be offered, what allows it, what the TAP must take for it, and what it is no use without (any of
- * them; 5.1.3.1). A row comes after those that it needs. */
-static const struct {
-	unsigned feature, allowed_by, flags;
-	uint64_t needs;
-} offloads[] = {
-	{ VIRTIO_NET_F_CSUM, VMM_HOST_CSUM, 0, 0 },
-	{ VIRTIO_NET_F_HOST_TSO4, VMM_HOST_TSO4, 0, BIT(VIRTIO_NET_F_CSUM) },
-	{ VIRTIO_NET_F_HOST_TSO6, VMM_HOST_TSO6, 0, BIT(VIRTIO_NET_F_CSUM) },
-	{ VIRTIO_NET_F_HOST_ECN, VMM_HOST_ECN, 0,
-	  BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) },
-	/* a TAP that takes them on the way in has them on the way out */
-	{ VIRTIO_NET_F_HOST_UFO, VMM_HOST_UFO, TUN_F_UFO, BIT(VIRTIO_NET_F_CSUM) },
-	{ F_HOST_USO, VMM_HOST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_CSUM) },
-	{ VIRTIO_NET_F_GUEST_CSUM, VMM_GUEST_CSUM, TUN_F_CSUM, 0 },
-	{ VIRTIO_NET_F_GUEST_TSO4, VMM_GUEST_TSO4, TUN_F_TSO4, BIT(VIRTIO_NET_F_GUEST_CSUM) },
-	{ VIRTIO_NET_F_GUEST_TSO6, VMM_GUEST_TSO6, TUN_F_TSO6, BIT(VIRTIO_NET_F_GUEST_CSUM) },
-	{ VIRTIO_NET_F_GUEST_ECN, VMM_GUEST_ECN, TUN_F_TSO_ECN,
-	  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) },
-	{ VIRTIO_NET_F_GUEST_UFO, VMM_GUEST_UFO, TUN_F_UFO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
-	{ F_GUEST_USO4, VMM_GUEST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
-	{ F_GUEST_USO6, VMM_GUEST_UFO, NET_PORT_USO, BIT(VIRTIO_NET_F_GUEST_CSUM) },
-};
-
-static uint64_t offered_offloads(const struct virtio_net *n, unsigned allowed)
-{
-	uint64_t f = 0;
-
-	for (size_t i = 0; i < ND_COUNT(offloads); i++)
-		if (allowed & offloads[i].allowed_by &&
-		    (n->offloads & offloads[i].flags) == offloads[i].flags &&
-		    (!offloads[i].needs || f & offloads[i].needs))
-			f |= BIT(offloads[i].feature);
-	if (f & NET_CTRL_OFFLOAD_BITS)
-		f |= BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
-	return f;
-}
-
-/* What the TAP may do by these features of the receiving guest. */
-static unsigned tap_flags(uint64_t features)
-{
-	unsigned flags = 0;
-
-	if (!(features >> F_GUEST_USO4 & features >> F_GUEST_USO6 & 1))
-		features &= ~(BIT(F_GUEST_USO4) | BIT(F_GUEST_USO6));	/* it knows both or none */
-	for (size_t i = 0; i < ND_COUNT(offloads); i++)
-		if (BIT(offloads[i].feature) & NET_CTRL_OFFLOAD_BITS & features)
-			flags |= offloads[i].flags;
-	return flags;
-}
-
-static uint64_t offered(const struct virtio_net *n, const struct virtio_net_spec *spec)
-{
-	uint64_t f = BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
-		     BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
-		     BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) |
-		     BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
-
-	if (spec->mtu_bytes)
-		f |= BIT(VIRTIO_NET_F_MTU);
-	if (spec->n_pairs > 1)
-		f |= BIT(VIRTIO_NET_F_MQ);
-	if (!by_vhost(n))
-		f |= BIT(VIRTIO_NET_F_CTRL_VLAN);	/* the kernel has no filter for it */
-	if (!by_vhost(n) && spec->features & VMM_RSS)
-		f |= BIT(VIRTIO_NET_F_RSS);
-	if (!by_vhost(n) && spec->features & VMM_HASH_REPORT)
-		f |= BIT(VIRTIO_NET_F_HASH_REPORT);
-	if (spec->features & VMM_MRG_RXBUF)
-		f |= BIT(VIRTIO_NET_F_MRG_RXBUF);
-	return f | offered_offloads(n, spec->features);
-}
-
 /* Rings' features in which vhost has a say are offered when all its queues have them. */
 static void limit_to_vhost(struct virtio_net *n)
 {
@@ -178,7 +98,7 @@ const struct net_filter *virtio_net_filter(const struct virtio_net *n)
 
 static void apply_offloads(struct virtio_net *n)
 {
-	unsigned flags = tap_flags(n->ctrl.offloads);
+	unsigned flags = net_offer_tap_flags(n->ctrl.offloads);
 
 	if (n->port->set_offload(n->tap_fds[0], flags) < 0 && flags)
 		nd_log(LOG_WARNING, n->name, "the TAP takes offloads %#x no more", flags);
@@ -496,7 +416,7 @@ static int device_init(struct virtio_net *n, const struct virtio_net_spec *spec,
 	n->device.self = n;
 	n->device.name = n->name;
 	n->device.type = VIRTIO_ID_NET;
-	n->device.offered = offered(n, spec);
+	n->device.offered = net_offer(spec, n->offloads, by_vhost(n));
 	n->device.config_bytes = n->device.offered & (BIT(VIRTIO_NET_F_RSS) | BIT(VIRTIO_NET_F_HASH_REPORT)) ?
 				 sizeof(struct virtio_net_config) : offsetof(struct virtio_net_config, speed);
 	n->device.n_queues = 2 * n->n_pairs + 1;
