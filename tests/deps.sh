@@ -12,7 +12,7 @@ deps_test="clang libclang-rt-14-dev libxml2-utils iproute2 nftables iptables bus
 	openssh-server openssh-client openvswitch-switch"
 deps_peers="libvirt-daemon-system libvirt-daemon-driver-qemu ruby-libvirt ruby golang-go
 	golang-github-digitalocean-go-libvirt-dev ansible python3-lxml libvirt-dbus dbus python3-gi dnsmasq-base virt-manager xvfb xdotool polkitd"
-deps_bench="dnsmasq-base kea-dhcp4-server kea-admin dnsperf libvirt-daemon-system"
+deps_bench="dnsmasq-base kea-dhcp4-server kea-admin dnsperf libvirt-daemon-system libiperf-dev libssl-dev libsctp-dev"
 
 # Installs the packages of the named groups that are missing; quiet unless it fails.
 deps_install()
