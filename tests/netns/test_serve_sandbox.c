@@ -539,6 +539,7 @@ int main(void)
 	Suite *suite = suite_create("serve_sandbox");
 	TCase *tc = tcase_create("all");
 	char command[64];
+	int status;
 
 	ground_make();
 	tcase_set_timeout(tc, 120);
@@ -547,7 +548,8 @@ int main(void)
 	tcase_add_loop_test(tc, a_server_can_do_its_work, 0, (int)ND_COUNT(needed));
 	tcase_add_test(tc, a_folder_of_another_uid_is_refused);
 	suite_add_tcase(suite, tc);
+	status = suite_run(suite);
 	snprintf(command, sizeof(command), "rm -rf %s", top);
 	run_or_die(command);
-	return suite_run(suite);
+	return status;
 }

@@ -113,6 +113,7 @@ int main(void)
 {
 	Suite *s = suite_create("libvirt_leases");
 	TCase *t = tcase_create("all");
+	int status;
 
 	tcase_add_test(t, a_lease_is_read_with_all_it_has);
 	tcase_add_test(t, nothing_is_an_empty_list);
@@ -120,6 +121,7 @@ int main(void)
 	tcase_add_test(t, what_is_no_list_of_leases_is_refused);
 	tcase_add_test(t, a_client_id_too_long_is_refused);
 	suite_add_tcase(s, t);
+	status = suite_run(s);
 	libvirt_leases_fini(&leases);
-	return suite_run(s);
+	return status;
 }
