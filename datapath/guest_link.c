@@ -371,38 +371,41 @@ int datapath_guest_addresses_free(struct datapath *dp, const char *name, const s
 	return r;
 }
 
-static int apply_addresses(struct datapath *dp, const struct plan *was, const struct plan *want,
+/* What takes an address away, be it to undo a step, makes the device promote secondary ones: not for longer. */
+static int apply_addresses(struct datapath *dp, const char *name, const struct plan *was, const struct plan *want,
 			   struct nd_error *err)
 {
 	ND_AUTO(plan_diff_free) struct plan_diff *diff = NULL;
+	char path[64], promote[SYSCTL_VALUE_MAX];
+	bool known;
+	int r;
 
 	if (plan_diff(was, want, &diff) < 0)
 		return nd_error_nomem(err);
-	return diff->n ? datapath_apply(dp, diff, "", err) : 0;
+	if (!diff->n)
+		return 0;
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/promote_secondaries", name);
+	known = sysctl_read(dp->sysctls, path, promote) == 0;
+	r = datapath_apply(dp, diff, "", err);
+	if (known && strcmp(promote, "1") != 0)
+		(void)sysctl_write(dp->sysctls, path, promote, NULL);	/* fails when the device has gone */
+	return r;
 }
 
-int datapath_guest_addresses_add(struct datapath *dp, const struct plan *want, struct nd_error *err)
+int datapath_guest_addresses_add(struct datapath *dp, const char *name, const struct plan *want,
+				 struct nd_error *err)
 {
 	static const struct plan none;
 
-	return apply_addresses(dp, &none, want, err);
+	return apply_addresses(dp, name, &none, want, err);
 }
 
 int datapath_guest_addresses_remove(struct datapath *dp, const char *name, const struct plan *had,
 				    struct nd_error *err)
 {
 	static const struct plan none;
-	char path[64], was[SYSCTL_VALUE_MAX];
-	bool known;
-	int r;
 
-	/* applying turns it on */
-	snprintf(path, sizeof(path), "net/ipv4/conf/%s/promote_secondaries", name);
-	known = sysctl_read(dp->sysctls, path, was) == 0;
-	r = apply_addresses(dp, had, &none, err);
-	if (known && strcmp(was, "1") != 0)
-		(void)sysctl_write(dp->sysctls, path, was, NULL);	/* gone with its device, else it works */
-	return r;
+	return apply_addresses(dp, name, had, &none, err);
 }
 
 /* ---- bandwidth ---- */

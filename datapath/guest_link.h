@@ -46,7 +46,8 @@ int datapath_guest_ovs_remove(struct datapath *dp, const struct nd_uuid *guest,
 int datapath_guest_addresses_free(struct datapath *dp, const char *name, const struct plan *want,
 				  struct nd_error *err);
 /* ... all of them are given, or none ... */
-int datapath_guest_addresses_add(struct datapath *dp, const struct plan *want, struct nd_error *err);
+int datapath_guest_addresses_add(struct datapath *dp, const char *name, const struct plan *want,
+				 struct nd_error *err);
 /* ... and taken away again, as far as they are there. */
 int datapath_guest_addresses_remove(struct datapath *dp, const char *name, const struct plan *had,
 				    struct nd_error *err);

@@ -112,7 +112,7 @@ static int set_addresses(struct netd *d, const struct dom_nic *nic, bool take_aw
 	if (!p || compile_link_addresses(nic, p) < 0)
 		return nd_error_nomem(err);
 	return take_away ? datapath_guest_addresses_remove(d->datapath, nic->target, p, err)
-			 : datapath_guest_addresses_add(d->datapath, p, err);
+			 : datapath_guest_addresses_add(d->datapath, nic->target, p, err);
 }
 
 /* A TAP that somebody else has made and that stays: what it has is not taken for the guest's. */

@@ -471,6 +471,7 @@ class Means(Guests):
             self.define(devices=nic.replace("%s", "") + "<console type='pty'/>")
             self.assertIn(error, self.error("start", "web"))
             self.assertEqual((self.host_side("web8"), self.host_side("web9")), before)
+            self.assertEqual(sh("sysctl", "-n", "net.ipv4.conf.web9.promote_secondaries").stdout, "0\n")
         self.start("")
         self.assertIn("'web8' has the address 192.168.9.1/24 already", self.error("attach-device", "web", "FILE", "--live", xml=mine % (8, 1, "")))
         self.virsh("destroy", "web")

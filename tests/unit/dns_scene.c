@@ -350,12 +350,5 @@ void ask_tcp(int fd, uint16_t id, const char *name)
 
 int scene_run(const char *name, void (*add_tests)(TCase *t))
 {
-	Suite *s = suite_create(name);
-	TCase *t = tcase_create(name);
-
-	suite_add_tcase(s, t);
-	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, set_up, tear_down);
-	add_tests(t);
-	return suite_run(s);
+	return suite_run_case(name, set_up, tear_down, add_tests);
 }

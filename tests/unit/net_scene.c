@@ -194,12 +194,5 @@ struct net_counters counters(void)
 
 int scene_run(const char *name, void (*add_tests)(TCase *t))
 {
-	Suite *s = suite_create(name);
-	TCase *t = tcase_create(name);
-
-	suite_add_tcase(s, t);
-	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
-	add_tests(t);
-	return suite_run(s);
+	return suite_run_case(name, setup, teardown, add_tests);
 }
