@@ -125,7 +125,7 @@ static void nic_put(const struct vmm_nic *n, struct wr *w, struct vmm_fds *fds)
 	wr_u16(w, n->rx_queue_size);
 	wr_u16(w, n->tx_queue_size);
 	wr_u8(w, n->slot);
-	wr_u16(w, n->features);
+	wr_u32(w, n->features);
 	wr_u8(w, n->link_up);
 	wr_u8(w, n->n_queue_pairs);
 	for (size_t i = 0; i < n->n_queue_pairs && i < VMM_QUEUE_PAIRS_MAX; i++) {
@@ -143,7 +143,7 @@ static void nic_get(struct rd *r, struct vmm_fds *fds, struct vmm_nic *n)
 	n->rx_queue_size = rd_u16(r);
 	n->tx_queue_size = rd_u16(r);
 	n->slot = rd_u8(r);
-	n->features = rd_u16(r);
+	n->features = rd_u32(r);
 	n->link_up = get_bool(r);
 	n->n_queue_pairs = rd_u8(r);
 	if (n->n_queue_pairs > VMM_QUEUE_PAIRS_MAX)

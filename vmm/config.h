@@ -51,7 +51,8 @@ enum vmm_nic_feature {
 	VMM_TX_TIMER = 1 << 13,		/* what is sent waits for more, see VIRTIO_NET_TX_WAIT_NS */
 	VMM_RSS = 1 << 14,		/* offered besides, and only in user space: the guest chooses queues ... */
 	VMM_HASH_REPORT = 1 << 15,	/* ... and sees the hash */
-	VMM_NIC_FLAGS = (1 << 16) - 1,
+	VMM_STANDBY = 1 << 16,		/* offered besides: it may stand behind a faster NIC of the same MAC */
+	VMM_NIC_FLAGS = (1 << 17) - 1,
 };
 
 struct vmm_nic {
@@ -60,7 +61,7 @@ struct vmm_nic {
 	uint16_t mtu_bytes;		/* offered to the guest; 0: not */
 	uint16_t rx_queue_size, tx_queue_size;	/* descriptors of each ring, a power of two; 0: 256 */
 	uint8_t slot;			/* 1 to 31, or 0: the lowest free one */
-	uint16_t features;		/* enum vmm_nic_feature */
+	uint32_t features;		/* enum vmm_nic_feature */
 	bool link_up;
 	uint8_t n_queue_pairs;		/* 1 to VMM_QUEUE_PAIRS_MAX */
 	int tap_fds[VMM_QUEUE_PAIRS_MAX];

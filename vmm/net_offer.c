@@ -82,6 +82,8 @@ uint64_t net_offer(const struct virtio_net_spec *spec, unsigned tap_offloads, bo
 		f |= BIT(VIRTIO_NET_F_RSS);
 	if (!by_vhost && spec->features & VMM_HASH_REPORT)
 		f |= BIT(VIRTIO_NET_F_HASH_REPORT);
+	if (spec->features & VMM_STANDBY)
+		f |= BIT(VIRTIO_NET_F_STANDBY);	/* between driver and device: also by vhost */
 	if (spec->features & VMM_MRG_RXBUF)
 		f |= BIT(VIRTIO_NET_F_MRG_RXBUF);
 	return f | offload_features(spec->features, tap_offloads);

@@ -17,7 +17,7 @@ const char options_help[] =
 	"netd-vmm is started by netd. For tests, it starts a guest by itself:\n"
 	"  netd-vmm --kernel FILE [--initrd FILE] [--cmdline TEXT] [--memory MIB] [--cpus N]\n"
 	"           [--name NAME] [--console FILE] [--no-rng]\n"
-	"           [--nic tap-fd=N[,vhost-fd=N][,mac=MAC][,mtu=N][,slot=N]]...\n"
+	"           [--nic tap-fd=N[,vhost-fd=N][,mac=MAC][,mtu=N][,slot=N][,standby]]...\n"
 	"           [--disk FILE[,ro][,discard][,serial=TEXT][,slot=N]]...\n"
 	"           [--on-poweroff ACTION] [--on-reboot ACTION] [--on-crash ACTION]\n"
 	"           [--clock-offset S] [--sandbox] [--uid N] [--debug]\n"
@@ -82,7 +82,10 @@ static int nic_part(struct vmm_nic *n, unsigned *n_vhost, const char *part, stru
 	uint64_t u;
 	int r;
 
-	if ((v = value_of(part, "tap-fd"))) {
+	if (nd_streq(part, "standby")) {
+		n->features |= VMM_STANDBY;
+		r = 0;
+	} else if ((v = value_of(part, "tap-fd"))) {
 		r = number("tap-fd", v, 0, INT32_MAX, &u, err);
 		if (r == 0 && n->n_queue_pairs == VMM_QUEUE_PAIRS_MAX)
 			r = nd_error_set(err, ND_ERR_INVALID_ARG, "--nic: too many queues");

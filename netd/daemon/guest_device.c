@@ -455,6 +455,7 @@ static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd
 		{ "addresses or routes", addresses_differ(is, asked) },
 		{ "send buffer", tune_differs(is, asked) },
 		{ "coalescing", asked->coalesce_rx_frames != is->coalesce_rx_frames },
+		{ "teaming", asked->teaming != is->teaming },
 		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
 		{ "isolation", asked->isolated != is->isolated },
 		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },

@@ -21,11 +21,11 @@ void guest_nic_alias(const struct guest *g, char out[GUEST_ALIAS_SIZE])
 	snprintf(out, GUEST_ALIAS_SIZE, "netd-guest:%s", nd_uuid_format(&g->uuid, uuid));
 }
 
-/* What <driver> leaves on, and how it shall work. */
-static uint16_t nic_features(const struct dom_nic *nic)
+/* What <driver> leaves on, how it shall work, and what is offered besides. */
+static uint32_t nic_features(const struct dom_nic *nic)
 {
 	const struct dom_offloads *host = &nic->host, *guest = &nic->guest;
-	const struct { enum dom_switch value; uint16_t features; } switches[] = {
+	const struct { enum dom_switch value; uint32_t features; } switches[] = {
 		{ nic->event_idx, VMM_EVENT_IDX }, { host->mrg_rxbuf, VMM_MRG_RXBUF },
 		{ host->csum, VMM_HOST_CSUM }, { host->tso4, VMM_HOST_TSO4 },
 		{ host->tso6, VMM_HOST_TSO6 }, { host->ecn, VMM_HOST_ECN }, { host->ufo, VMM_HOST_UFO },
@@ -34,11 +34,11 @@ static uint16_t nic_features(const struct dom_nic *nic)
 		{ guest->tso6, VMM_GUEST_TSO6 }, { guest->ecn, VMM_GUEST_ECN },
 		{ guest->ufo, VMM_GUEST_UFO },
 	};
-	uint16_t on = VMM_NIC_FEATURES;
+	uint32_t on = VMM_NIC_FEATURES;
 
 	for (size_t i = 0; i < ND_COUNT(switches); i++)
 		if (switches[i].value == DOM_OFF)
-			on &= (uint16_t)~switches[i].features;
+			on &= ~switches[i].features;
 	if (nic->ioeventfd == DOM_OFF)
 		on |= VMM_NO_IOEVENTFD;
 	if (nic->tx_mode == DOM_TX_TIMER)
@@ -47,6 +47,8 @@ static uint16_t nic_features(const struct dom_nic *nic)
 		on |= VMM_RSS;
 	if (nic->rss_hash_report == DOM_ON)
 		on |= VMM_HASH_REPORT;
+	if (nic->teaming == DOM_TEAMING_PERSISTENT)
+		on |= VMM_STANDBY;
 	return on;
 }
 

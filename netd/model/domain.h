@@ -118,6 +118,8 @@ struct dom_nic {
 	uint32_t sndbuf_bytes;		/* of the TAP, for what the guest sends; 0: no limit */
 	bool has_sndbuf;
 	uint32_t coalesce_rx_frames;	/* 0: as the kernel does */
+	/* Persistent: the guest's driver may put it behind a faster NIC of the same MAC, as its standby. */
+	enum { DOM_TEAMING_ABSENT, DOM_TEAMING_PERSISTENT, DOM_TEAMING_TRANSIENT } teaming;
 	enum { DOM_LINK_ABSENT, DOM_LINK_UP, DOM_LINK_DOWN } link;
 	uint32_t mtu_bytes;		/* 0: the network's, or the device's */
 	struct dom_info info;

@@ -14,6 +14,7 @@ DOM_ONLY(virtio_names, "virtio");
 static const char *const nic_types[] = { NULL, "network", "bridge", "direct", "ethernet" };
 static const char *const direct_modes[] = { NULL, "vepa", "bridge", "private", "passthrough" };
 static const char *const link_states[] = { NULL, "up", "down" };
+static const char *const teaming_types[] = { NULL, "persistent", "transient" };
 
 #define NIC(field_) XML_FIELD(struct dom_nic, field_)
 
@@ -167,6 +168,30 @@ static const struct xml_elem model_elem = {
 	.name = "model", .size = sizeof(struct dom_nic), XML_ATTRS(model_attrs),
 };
 
+/* The transient one is the NIC that comes and goes; the persistent one, that stays, is named by it. */
+static const struct xml_attr teaming_attrs[] = {
+	{ .name = "type", .kind = XML_ENUM, NIC(teaming), XML_NAMES(teaming_types), .required = true },
+	{ .name = "persistent", .kind = XML_HOOK },
+};
+
+static int teaming_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	const struct dom_nic *nic = self;
+
+	if (nic->teaming == DOM_TEAMING_TRANSIENT)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "type 'transient' is for a host's device "
+				"that is given to the guest (type 'hostdev'), which there is not here");
+	if (xmlHasProp(node, BAD_CAST "persistent"))
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"attribute 'persistent' is for type 'transient', which names the persistent one by it");
+	return 0;
+}
+
+static const struct xml_elem teaming_elem = {
+	.name = "teaming", .size = sizeof(struct dom_nic), XML_ATTRS(teaming_attrs),
+	.check = teaming_check,
+};
+
 static const struct xml_attr link_attrs[] = {
 	{ .name = "state", .kind = XML_ENUM, NIC(link), XML_NAMES(link_states), .required = true },
 };
@@ -218,6 +243,7 @@ static const struct xml_child nic_children[] = {
 	{ .elem = &elem_dom_nic_driver },
 	{ .elem = &elem_dom_nic_backend },
 	{ .elem = &elem_dom_nic_tune },
+	{ .elem = &teaming_elem },
 	{ .elem = &link_elem },
 	{ .elem = &mtu_elem },
 	{ .elem = &elem_dom_nic_coalesce },

@@ -66,6 +66,26 @@ class Run(netdtest.TestCase):
         wait_for("the second NIC to go", lambda: SECOND not in self.netd.ctl("domiflist", "one").stdout, timeout=30)
         self.assertEqual(sh("ip", "route", "show", "192.168.42.0/24").stdout, "")
 
+    def a_standby_stands_behind_a_master(self):
+        """The guest's net_failover makes a device above ours, the lower one, and uses that one."""
+        path = os.path.join(self.netd.root, "nic.xml")
+        for driver in "qemu", "vhost":
+            with open(path, "w") as f:
+                f.write("""<interface type='network'><mac address='%s'/><source network='default'/>
+                    <driver name='%s'/><teaming type='persistent'/><alias name='ua-standby'/></interface>""" % (SECOND, driver))
+            self.netd.ctl("attach-device", "one", path)
+            found = self.told("sleep 2; cd /sys/class/net; m=$(basename $(readlink eth*/master)); s=$(basename $m/lower_*); "
+                              "echo = $m $s $(cat $s/device/features) $(cat $s/address)",
+                              r"= (eth\d) (eth\d) ([01]{64}) " + SECOND)
+            master, standby, bits = found[1], found[2], found[3]
+            self.assertEqual((master != standby, bits[62]), (True, "1"))	# VIRTIO_NET_F_STANDBY
+            address = self.told("cd /; ip link set eth0 down; ip link set %s up; udhcpc -i %s -q -n -t 10 -T 1 -s /bin/udhcpc-script" %
+                                (master, master), r"= lease: ([\d.]+)/")[1]
+            self.assertEqual(sh("ping", "-c", 3, "-i", "0.2", "-W", 5, address, check=False).returncode, 0)
+            self.told("ip link set eth0 up; echo = up", "= up")
+            self.detach()
+            self.told("sleep 1; ls /sys/class/net | tr '\\n' ' ' | sed 's/^/= left /'", r"= left eth0 lo")
+
     def receive_queues_are_the_guest_s_choice(self):
         path = os.path.join(self.netd.root, "nic.xml")
         with open(path, "w") as f:
@@ -98,6 +118,7 @@ class Run(netdtest.TestCase):
         self.detach()
         self.driver_is_offered_what_the_document_leaves_on()
         self.receive_queues_are_the_guest_s_choice()
+        self.a_standby_stands_behind_a_master()
         self.an_interface_of_its_own_leads_where_the_document_says()
 
         ctl("suspend", "one")

@@ -366,7 +366,7 @@ class Means(Guests):
 
     NETWORK = "<interface type='network'><source network='default'/>%s</interface>"
     ETHERNET = "<interface type='ethernet'><target dev='web2'/>%s</interface>"
-    NO_IOEVENTFD, TX_TIMER, RSS, HASH_REPORT = 1 << 12, 1 << 13, 1 << 14, 1 << 15
+    NO_IOEVENTFD, TX_TIMER, RSS, HASH_REPORT, STANDBY = 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16
     HOST_SIDE = """<source>
         <ip address='192.168.7.1' prefix='24'/>
         <ip address='10.0.0.10' prefix='16' peer='10.9.0.5'/>
@@ -431,6 +431,18 @@ class Means(Guests):
         flags = self.NO_IOEVENTFD | self.TX_TIMER | self.RSS | self.HASH_REPORT
         self.assertEqual([features & flags for _, features, _ in self.told()],
                          [self.NO_IOEVENTFD, self.TX_TIMER, 0, self.RSS, self.HASH_REPORT])
+
+    def test_a_standby_is_told_and_stays_one(self):
+        standby, alias = "<teaming type='persistent'/>", "<alias name='ua-b'/>"
+        self.start(self.NETWORK % (standby + alias) + self.ETHERNET % (standby + "<driver name='vhost'/>") + self.NETWORK % "")
+        self.virsh("attach-device", "web", "FILE", "--live", xml=self.NETWORK % standby)
+        self.assertEqual([(id, features & self.STANDBY) for id, features, _ in self.told()],
+                         [("ua-b", self.STANDBY), ("net0", self.STANDBY), ("net1", 0), ("net2", self.STANDBY)])
+        nic = re.search("<interface.*?</interface>", self.virsh("dumpxml", "web").stdout, re.S).group(0)
+        self.assertIn(standby, nic)
+        self.virsh("update-device", "web", "FILE", "--live", xml=nic)
+        self.assertIn("cannot modify network device teaming while the guest runs",
+                      self.error("update-device", "web", "FILE", "--live", xml=nic.replace(standby, "")))
 
     def test_the_host_s_end_has_addresses_and_routes(self):
         self.start(self.ETHERNET % self.HOST_SIDE)

@@ -252,8 +252,13 @@ START_TEST(offer_follows_what_the_tap_takes_and_what_is_allowed)
 	unplug();
 	plug(2, 1024, VMM_NIC_FEATURES);
 	ck_assert(guest_offered(&g) & HAS(VIRTIO_NET_F_MQ));
+	ck_assert(!(guest_offered(&g) & HAS(VIRTIO_NET_F_STANDBY)));
 	guest_write(&g, g.common + 22, 0, 2);
 	ck_assert_uint_eq(guest_read(&g, g.common + 24, 2), 1024);
+	unplug();
+	plug(1, 256, VMM_STANDBY);
+	ck_assert(guest_offered(&g) & HAS(VIRTIO_NET_F_STANDBY));
+	ck_assert(guest_negotiate(&g, HAS(VIRTIO_NET_F_STANDBY) | HAS(VIRTIO_F_VERSION_1)));
 }
 END_TEST
 
