@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "datapath/nft_commit.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <libnftnl/chain.h>
-#include <libnftnl/set.h>
-#include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
+#include "datapath/nft_msg.h"
+
 struct writer {
-	struct nft_tx *tx;
+	struct nft_target to;
 	const struct nft_state *now;
 	const struct nft_wishes *wishes;
 	const struct nft_counts *have;	/* afterwards */
@@ -20,11 +18,6 @@ struct writer {
 	uint32_t changed;		/* bit per class: sets of it come or go */
 	struct nlmsghdr *open;
 };
-
-/* nft(8)'s numbers for the types of keys; a concatenation has six bits for each. */
-enum { TYPE_STRING = 5, TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_SERVICE = 13, TYPE_UID = 24,
-       TYPE_IFNAME = 41 };
-enum { BYTEORDER_NONE, BYTEORDER_HOST, BYTEORDER_BIG };
 
 static bool same_elem(const struct plan_nft_elem *a, const struct plan_nft_elem *b)
 {
@@ -59,88 +52,22 @@ bool nft_wishes_met(const struct nft_wishes *wishes, const struct nft_state *now
 
 /* ---- messages ---- */
 
-static void put_table(struct nft_tx *tx, const char *name, uint32_t flags, const char *comment)
+static struct nft_target target(struct nft_tx *tx)
 {
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE,
-					(struct nft_label){ "cannot make or take over table",
-							    name, .table = true });
-	uint8_t udata[2 + 128] = { NFTNL_UDATA_TABLE_COMMENT, (uint8_t)(strlen(comment) + 1) };
-
-	if (!h)
-		return;
-	strncpy((char *)udata + 2, comment, sizeof(udata) - 3);
-	mnl_attr_put_strz(h, NFTA_TABLE_NAME, name);
-	mnl_attr_put_u32(h, NFTA_TABLE_FLAGS, htonl(flags));
-	mnl_attr_put(h, NFTA_TABLE_USERDATA, strlen(comment) + 3, udata);
-	nft_tx_msg_end(tx, h);
-}
-
-static void drop_table(struct nft_tx *tx, const char *name)
-{
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_DELTABLE, NFPROTO_INET, 0,
-					(struct nft_label){ "cannot delete table", name });
-
-	if (!h)
-		return;
-	mnl_attr_put_strz(h, NFTA_TABLE_NAME, name);
-	nft_tx_msg_end(tx, h);
-}
-
-static void put_chain(struct nft_tx *tx, const char *table, const char *name, const char *type,
-		      uint32_t hook, int32_t priority)
-{
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE,
-					(struct nft_label){ "cannot add chain", name });
-	struct nlattr *nest;
-
-	if (!h)
-		return;
-	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, table);
-	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, name);
-	if (type) {
-		nest = mnl_attr_nest_start(h, NFTA_CHAIN_HOOK);
-		mnl_attr_put_u32(h, NFTA_HOOK_HOOKNUM, htonl(hook));
-		mnl_attr_put_u32(h, NFTA_HOOK_PRIORITY, htonl((uint32_t)priority));
-		mnl_attr_nest_end(h, nest);
-		mnl_attr_put_u32(h, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
-		mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, type);
-	}
-	nft_tx_msg_end(tx, h);
-}
-
-/* type NFT_MSG_DELCHAIN, or NFT_MSG_DELRULE for all of its rules. */
-static void drop_in_chain(struct nft_tx *tx, uint16_t type, const char *verb, const char *name)
-{
-	struct nlmsghdr *h = nft_tx_msg(tx, type, NFPROTO_INET, 0, (struct nft_label){ verb, name });
-
-	if (!h)
-		return;
-	_Static_assert((int)NFTA_RULE_TABLE == NFTA_CHAIN_TABLE, "the same attribute");
-	mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, type == NFT_MSG_DELRULE ? (int)NFTA_RULE_CHAIN : (int)NFTA_CHAIN_NAME,
-			  name);
-	nft_tx_msg_end(tx, h);
+	return (struct nft_target){ tx, NFPROTO_INET, NFT_TABLE, "inet " NFT_TABLE };
 }
 
 static int put_rule(const struct nftnl_rule *rule, void *arg)
 {
-	struct nft_tx *tx = arg;
+	const struct nft_target *t = arg;
 	const char *chain = nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN);
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWRULE, NFPROTO_INET,
-					NLM_F_CREATE | NLM_F_APPEND,
-					(struct nft_label){ "cannot add a rule to chain" });
+	struct nft_label label = { .name = "of a network" };
 
-	if (!h)
-		return -ENOMEM;
 	/* the rule's own string does not live long enough for the label */
 	for (unsigned i = 0; i < NFT_CHAINS; i++)
 		if (strcmp(nft_chains[i].name, chain) == 0)
-			tx->labels[tx->n_labels - 1].name = nft_chains[i].name;
-	if (!tx->labels[tx->n_labels - 1].name)
-		tx->labels[tx->n_labels - 1].name = "of a network";
-	nftnl_rule_nlmsg_build_payload(h, (struct nftnl_rule *)rule);
-	nft_tx_msg_end(tx, h);
-	return 0;
+			label.name = nft_chains[i].name;
+	return nft_msg_put_rule(t, rule, label);
 }
 
 static uint32_t key_type(const struct nft_set_id *id, uint32_t *byteorder_out)
@@ -148,30 +75,21 @@ static uint32_t key_type(const struct nft_set_id *id, uint32_t *byteorder_out)
 	const struct nft_class_desc *c = &nft_classes[id->class];
 	uint32_t type = 0;
 
-	*byteorder_out = BYTEORDER_HOST;
+	*byteorder_out = NFT_BYTEORDER_HOST;
 	for (unsigned i = 0; i < ND_COUNT(c->fields) && c->fields[i]; i++) {
-		uint32_t t = c->fields[i] == NFT_FIELD_IFNAME ? TYPE_IFNAME :
-			     c->fields[i] == NFT_FIELD_WAY_BACK ? TYPE_STRING :
-			     c->fields[i] == NFT_FIELD_UID ? TYPE_UID :
-			     c->fields[i] == NFT_FIELD_PORT ? TYPE_SERVICE :
-			     id->v6 ? TYPE_IP6ADDR : TYPE_IPADDR;
+		uint32_t t = c->fields[i] == NFT_FIELD_IFNAME ? NFT_TYPE_IFNAME :
+			     c->fields[i] == NFT_FIELD_WAY_BACK ? NFT_TYPE_STRING :
+			     c->fields[i] == NFT_FIELD_UID ? NFT_TYPE_UID :
+			     c->fields[i] == NFT_FIELD_PORT ? NFT_TYPE_SERVICE :
+			     id->v6 ? NFT_TYPE_IP6ADDR : NFT_TYPE_IPADDR;
 
 		if (c->fields[i] == NFT_FIELD_ADDR)
-			*byteorder_out = BYTEORDER_BIG;
+			*byteorder_out = NFT_BYTEORDER_BIG;
 		if (i)
-			*byteorder_out = BYTEORDER_NONE;
+			*byteorder_out = NFT_BYTEORDER_NONE;
 		type = type << 6 | t;
 	}
 	return type;
-}
-
-/* A value of nft(8)'s own notes on a set, at `to`; returns what follows it. */
-static uint8_t *put_note(uint8_t *to, uint8_t type, uint32_t value)
-{
-	*to++ = type;
-	*to++ = sizeof(value);
-	memcpy(to, &value, sizeof(value));
-	return to + sizeof(value);
 }
 
 /* "typeof fib saddr oifname": nft(8) has no other way to say the type of such a key. */
@@ -181,88 +99,45 @@ static uint8_t *put_typeof_way_back(uint8_t *to)
 
 	*to++ = NFTNL_UDATA_SET_KEY_TYPEOF;
 	*to++ = NOTE_LEN + 2 + 2 * NOTE_LEN;
-	to = put_note(to, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_FIB);
+	to = nft_note(to, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_FIB);
 	*to++ = NFTNL_UDATA_SET_TYPEOF_DATA;
 	*to++ = 2 * NOTE_LEN;
-	to = put_note(to, NOTES_RESULT, NFT_FIB_RESULT_OIFNAME);
-	return put_note(to, NOTES_FLAGS, NFTA_FIB_F_SADDR);
+	to = nft_note(to, NOTES_RESULT, NFT_FIB_RESULT_OIFNAME);
+	return nft_note(to, NOTES_FLAGS, NFTA_FIB_F_SADDR);
 }
 
-static void put_set(struct nft_tx *tx, const struct nft_set_id *id, uint32_t set_number)
+static void put_set(const struct nft_target *t, const struct nft_set_id *id, uint32_t set_number)
 {
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE,
-					(struct nft_label){ "cannot add set",
-							    nft_classes[id->class].name });
-	uint32_t byteorder, type = key_type(id, &byteorder);
 	bool is_map = nft_classes[id->class].is_map;
-	uint8_t notes[64], *end = put_note(notes, NFTNL_UDATA_SET_KEYBYTEORDER, byteorder);
+	struct nft_set_desc set = { .flags = is_map ? NFT_SET_MAP : 0, .key_len = nft_set_key_len(id),
+				    .number = set_number };
+	uint8_t notes[64], *end;
+	uint32_t byteorder;
 	char name[32];
 
-	if (!h)
-		return;
+	set.name = nft_set_name(id, name);
+	set.key_type = key_type(id, &byteorder);
+	end = nft_note(notes, NFTNL_UDATA_SET_KEYBYTEORDER, byteorder);
 	if (is_map)
-		end = put_note(end, NFTNL_UDATA_SET_DATABYTEORDER, 0);
+		end = nft_note(end, NFTNL_UDATA_SET_DATABYTEORDER, 0);
 	if (nft_classes[id->class].fields[0] == NFT_FIELD_WAY_BACK)
 		end = put_typeof_way_back(end);
-	mnl_attr_put_strz(h, NFTA_SET_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_NAME, nft_set_name(id, name));
-	mnl_attr_put_u32(h, NFTA_SET_FLAGS, htonl(is_map ? NFT_SET_MAP : 0));
-	mnl_attr_put_u32(h, NFTA_SET_KEY_TYPE, htonl(type));
-	mnl_attr_put_u32(h, NFTA_SET_KEY_LEN, htonl(nft_set_key_len(id)));
-	if (is_map)
-		mnl_attr_put_u32(h, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
-	mnl_attr_put_u32(h, NFTA_SET_ID, htonl(set_number));
-	mnl_attr_put(h, NFTA_SET_USERDATA, (size_t)(end - notes), notes);
-	nft_tx_msg_end(tx, h);
+	set.notes = notes;
+	set.notes_len = (size_t)(end - notes);
+	nft_msg_put_set(t, &set, (struct nft_label){ .name = nft_classes[id->class].name });
 }
 
-static void drop_set(struct nft_tx *tx, const struct nft_set_id *id)
+static void drop_set(const struct nft_target *t, const struct nft_set_id *id)
 {
-	struct nlmsghdr *h = nft_tx_msg(tx, NFT_MSG_DELSET, NFPROTO_INET, 0,
-					(struct nft_label){ "cannot delete set",
-							    nft_classes[id->class].name });
 	char name[32];
 
-	if (!h)
-		return;
-	mnl_attr_put_strz(h, NFTA_SET_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_NAME, nft_set_name(id, name));
-	nft_tx_msg_end(tx, h);
+	nft_msg_drop_set(t, nft_set_name(id, name), (struct nft_label){ .name = nft_classes[id->class].name });
 }
 
-static void put_verdict(struct nlmsghdr *h, const char *chain)
+static void put_elem(const struct nft_target *t, const struct plan_nft_elem *e, bool add)
 {
-	struct nlattr *data = mnl_attr_nest_start(h, NFTA_SET_ELEM_DATA);
-	struct nlattr *verdict = mnl_attr_nest_start(h, NFTA_DATA_VERDICT);
-
-	mnl_attr_put_u32(h, NFTA_VERDICT_CODE, htonl((uint32_t)NFT_GOTO));
-	mnl_attr_put_strz(h, NFTA_VERDICT_CHAIN, chain);
-	mnl_attr_nest_end(h, verdict);
-	mnl_attr_nest_end(h, data);
-}
-
-/* add: NFT_MSG_NEWSETELEM, else NFT_MSG_DELSETELEM. */
-static void put_elem(struct nft_tx *tx, const struct plan_nft_elem *e, bool add)
-{
-	struct nft_label label = { add ? "cannot add element" : "cannot delete element", NULL, e };
-	struct nlmsghdr *h = nft_tx_msg(tx, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-					NFPROTO_INET, add ? NLM_F_CREATE : 0, label);
-	struct nlattr *list, *elem, *key;
-
-	if (!h)
-		return;
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, e->set);
-	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	elem = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-	key = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-	mnl_attr_put(h, NFTA_DATA_VALUE, e->key_len, e->key);
-	mnl_attr_nest_end(h, key);
-	if (add && e->goto_chain[0])
-		put_verdict(h, e->goto_chain);
-	mnl_attr_nest_end(h, elem);
-	mnl_attr_nest_end(h, list);
-	nft_tx_msg_end(tx, h);
+	nft_msg_elem(t, &(struct nft_elem_desc){ e->set, e->key, e->key_len, e->goto_chain }, add,
+		     (struct nft_label){ .elem = e });
 }
 
 /* ---- the order of things ---- */
@@ -314,9 +189,9 @@ static void walk_sets(struct writer *w, bool coming)
 					continue;
 				w->changed |= 1U << class;
 				if (coming)
-					put_set(w->tx, &id, ++number);
+					put_set(&w->to, &id, ++number);
 				else
-					drop_set(w->tx, &id);
+					drop_set(&w->to, &id);
 			}
 }
 
@@ -345,7 +220,7 @@ static void put_chains(struct writer *w)
 		const struct nft_chain_desc *c = &nft_chains[i];
 
 		if (c->wanted(w->have, c->v6) && !chain_was(w, c))
-			put_chain(w->tx, NFT_TABLE, c->name, c->type, c->hook, c->priority);
+			nft_msg_put_chain(&w->to, c->name, c->type, c->hook, c->priority);
 	}
 }
 
@@ -353,15 +228,14 @@ static int put_rules(struct writer *w)
 {
 	for (unsigned i = 0; i < NFT_CHAINS; i++)
 		if ((nft_chains[i].uses & w->changed) && chain_was(w, &nft_chains[i]))
-			drop_in_chain(w->tx, NFT_MSG_DELRULE, "cannot empty chain",
-				      nft_chains[i].name);
+			nft_msg_empty_chain(&w->to, nft_chains[i].name);
 	for (unsigned i = 0; i < NFT_CHAINS; i++) {
 		const struct nft_chain_desc *c = &nft_chains[i];
 		int r;
 
 		if (!(c->uses & w->changed) || !c->wanted(w->have, c->v6))
 			continue;
-		r = nft_chain_rules(c, w->have, put_rule, w->tx);
+		r = nft_chain_rules(c, w->have, put_rule, &w->to);
 		if (r < 0)
 			return r;
 	}
@@ -374,7 +248,7 @@ static void drop_chains(struct writer *w)
 		const struct nft_chain_desc *c = &nft_chains[i];
 
 		if (!c->wanted(w->have, c->v6) && chain_was(w, c))
-			drop_in_chain(w->tx, NFT_MSG_DELCHAIN, "cannot delete chain", c->name);
+			nft_msg_drop_chain(&w->to, c->name);
 	}
 }
 
@@ -382,10 +256,10 @@ static void drop_chains(struct writer *w)
 static int put_own_chain(struct writer *w, const struct plan_nft_chain *c, bool replaces)
 {
 	if (replaces)
-		drop_in_chain(w->tx, NFT_MSG_DELRULE, "cannot empty chain", c->name);
+		nft_msg_empty_chain(&w->to, c->name);
 	else
-		put_chain(w->tx, NFT_TABLE, c->name, NULL, 0, 0);
-	return nft_own_chain_rules(c, put_rule, w->tx);
+		nft_msg_put_chain(&w->to, c->name, NULL, 0, 0);
+	return nft_own_chain_rules(c, put_rule, &w->to);
 }
 
 static const struct nft_chain_wish *chain_wish(const struct writer *w, const char *name)
@@ -426,7 +300,7 @@ static void drop_own_chains(struct writer *w)
 		const struct nft_chain_wish *c = &w->wishes->chains[i];
 
 		if (!c->present && nft_state_find_chain(w->now, c->chain.name))
-			drop_in_chain(w->tx, NFT_MSG_DELCHAIN, "cannot delete chain", c->chain.name);
+			nft_msg_drop_chain(&w->to, c->chain.name);
 	}
 }
 
@@ -438,44 +312,52 @@ static void put_elems(struct writer *w)
 	while (w->fresh && (e = nd_hash_next(w->now->elems, &pos)))
 		if (!w->wishes->index ||
 		    !nd_hash_find(w->wishes->index, e, nft_elem_hash_key_len(e)))
-			put_elem(w->tx, e, true);
+			put_elem(&w->to, e, true);
 	for (size_t i = 0; i < w->wishes->n_elems; i++) {
 		const struct nft_wish *x = w->wishes->elems[i];
 		const struct plan_nft_elem *have = w->fresh ? NULL : nft_state_find(w->now, &x->elem);
 
 		if (have && !(x->present && same_elem(have, &x->elem)))
-			put_elem(w->tx, have, false);
+			put_elem(&w->to, have, false);
 		if (x->present && !same_elem(have, &x->elem))
-			put_elem(w->tx, &x->elem, true);
+			put_elem(&w->to, &x->elem, true);
 	}
+}
+
+static struct nft_target hold_target(struct nft_tx *tx)
+{
+	return (struct nft_target){ tx, NFPROTO_INET, NFT_HOLD_TABLE, "inet " NFT_HOLD_TABLE };
 }
 
 static int put_hold(struct nft_tx *tx)
 {
-	put_table(tx, NFT_HOLD_TABLE, NFT_TABLE_F_OWNER, "made by netd: keeps NAT connections alive");
-	put_chain(tx, NFT_HOLD_TABLE, "hold", NULL, 0, 0);
-	put_chain(tx, NFT_HOLD_TABLE, "postrouting", "nat", NF_INET_POST_ROUTING, 101);
-	return nft_hold_rules(NFT_HOLD_TABLE, put_rule, tx);
+	struct nft_target t = hold_target(tx);
+
+	nft_msg_put_table(&t, NFT_TABLE_F_OWNER, "made by netd: keeps NAT connections alive");
+	nft_msg_put_chain(&t, "hold", NULL, 0, 0);
+	nft_msg_put_chain(&t, "postrouting", "nat", NF_INET_POST_ROUTING, 101);
+	return nft_hold_rules(NFT_HOLD_TABLE, put_rule, &t);
 }
 
 int nft_transition(struct nft_tx *tx, const struct nft_state *now, const struct nft_wishes *wishes,
 		   bool rebuild, bool persist, struct nft_counts *counts_out)
 {
-	struct writer w = { .tx = tx, .now = now, .wishes = wishes, .have = counts_out,
+	struct writer w = { .to = target(tx), .now = now, .wishes = wishes, .have = counts_out,
 			    .fresh = rebuild || !now->table };
+	struct nft_target hold = hold_target(tx);
 	int r;
 
 	count_wishes(counts_out, now, wishes);
 	if (now->table)
-		put_table(tx, NFT_TABLE, now->flags, NFT_TABLE_COMMENT);
+		nft_msg_put_table(&w.to, now->flags, NFT_TABLE_COMMENT);
 	if (now->table && (rebuild || !any(counts_out)))
-		drop_table(tx, NFT_TABLE);
+		nft_msg_drop_table(&w.to);
 	if (now->hold && !any(counts_out))
-		drop_table(tx, NFT_HOLD_TABLE);
+		nft_msg_drop_table(&hold);
 	if (!any(counts_out))
 		return tx->failed ? -ENOMEM : 0;
 	if (w.fresh)
-		put_table(tx, NFT_TABLE, persist ? NFT_PERSIST_FLAGS : 0, NFT_TABLE_COMMENT);
+		nft_msg_put_table(&w.to, persist ? NFT_PERSIST_FLAGS : 0, NFT_TABLE_COMMENT);
 	if (!persist && !now->hold) {
 		r = put_hold(tx);
 		if (r < 0)
@@ -499,11 +381,13 @@ int nft_transition(struct nft_tx *tx, const struct nft_state *now, const struct 
 bool nft_kernel_persists(struct nft_wire *w)
 {
 	struct nft_tx tx;
+	const struct nft_target probe = { &tx, NFPROTO_INET, "netd_probe", "inet netd_probe" };
+	const struct nft_target nothing = { &tx, NFPROTO_INET, "netd_never_there", "inet netd_never_there" };
 	bool persists;
 
 	nft_tx_begin(&tx, w, 0);
-	put_table(&tx, "netd_probe", NFT_PERSIST_FLAGS, "never made");
-	drop_table(&tx, "netd_never_there");
+	nft_msg_put_table(&probe, NFT_PERSIST_FLAGS, "never made");
+	nft_msg_drop_table(&nothing);
 	persists = nft_tx_send(&tx, w, NULL) == -ENOENT && !tx.table_refused;
 	nft_tx_fini(&tx);
 	return persists;

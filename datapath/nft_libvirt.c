@@ -201,7 +201,7 @@ static int send_removal(struct nft_wire *w, const struct search *s, uint32_t gen
 	for (size_t i = 0; i < s->n; i++) {
 		const struct found_rule *f = &s->rules[i];
 		struct nft_label label = { .verb = "cannot remove a rule of libvirt's chain",
-					   .name = f->chain, .foreign = f->table };
+					   .name = f->chain, .of = f->table };
 		struct nlmsghdr *h = nft_tx_msg(&tx, NFT_MSG_DELRULE, f->family, 0, label);
 
 		if (!h)

@@ -161,11 +161,10 @@ static int refused(struct nft_tx *tx, const struct nlmsghdr *h, int code,
 		l = &tx->labels[h->nlmsg_seq - tx->first_seq];
 	tx->table_refused = l && l->table;
 	if (l && l->elem)
-		snprintf(text, sizeof(text), "%s { %s } of set '%s' in nft table 'inet netd'", l->verb,
-			 nft_elem_format(l->elem, key), l->elem->set);
+		snprintf(text, sizeof(text), "%s { %s } of set '%s' in nft table '%s'", l->verb,
+			 nft_elem_format(l->elem, key), l->elem->set, l->of);
 	else if (l)
-		snprintf(text, sizeof(text), "%s '%s' in nft table '%s'", l->verb, l->name,
-			 l->foreign ? l->foreign : "inet netd");
+		snprintf(text, sizeof(text), "%s '%s' in nft table '%s'", l->verb, l->name, l->of);
 	if (more)
 		return nd_error_sys(err, code, "%s (%s)", text, more);
 	return nd_error_sys(err, code, "%s", text);

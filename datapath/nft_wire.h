@@ -25,7 +25,7 @@ struct nft_label {
 	const char *name;			/* borrowed until the transaction is sent */
 	const struct plan_nft_elem *elem;	/* instead of name; borrowed the same way */
 	bool table;				/* it makes or takes over a table */
-	const char *foreign;			/* another program's table; NULL: netd's */
+	const char *of;				/* the table, with its family: "inet netd" */
 };
 
 struct nft_tx {
