@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "datapath/nft_commit.h"
 #include "datapath/nft_foreign.h"
@@ -20,7 +19,7 @@
 #include "netd/base/array.h"
 #include "netd/base/effect.h"
 
-enum { TRIES = 10, ADOPT_STEP_MS = 10, ADOPT_WAIT_MS = 1000 };
+enum { TRIES = 10 };
 
 struct nft {
 	struct nft_wire wire;
@@ -271,21 +270,6 @@ static int send_wishes(struct nft *nft, const struct nft_wishes *wishes, struct 
 	return r;
 }
 
-/* After a failed try: true when another one makes sense. */
-static bool try_again(int r, bool fresh, int tries)
-{
-	struct timespec pause = { .tv_nsec = 1000000L << (tries < 6 ? tries : 6) };
-
-	if (r == -ERESTART)		/* somebody changed rules since they were read */
-		return true;
-	if (r == -EAGAIN || r == -EBUSY) {
-		nanosleep(&pause, NULL);
-		return true;
-	}
-	/* What the cache said may have been wrong: once with what the kernel says. */
-	return !fresh && (r == -ENOENT || r == -EEXIST || r == -EPERM);
-}
-
 int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 {
 	struct nft *nft = b->nft;
@@ -305,7 +289,7 @@ int nft_batch_commit(struct nft_batch *b, struct nd_error *err)
 			break;
 		others = nft->state.others;
 		forget(nft);
-		if (try_again(r, fresh, tries))
+		if (nft_try_again(r, fresh, tries))
 			continue;
 		if (r == -EPERM && others)
 			(void)nd_error_set(err, ND_ERR_OPERATION_INVALID,
@@ -332,20 +316,15 @@ static int adopt_once(struct nft *nft, struct nd_error *err)
 	return r < 0 ? r : nft_batch_commit(b, err);
 }
 
-/* An owner that was killed may be so a moment longer: by the copy of its socket that a child has which
- * was about to execute its program. */
 int nft_adopt(struct nft *nft, struct nd_error *err)
 {
-	const struct timespec pause = { .tv_nsec = ADOPT_STEP_MS * 1000000L };
-	struct nd_error tried = { 0 };
-	int r = -EPERM;
+	struct nd_error tried;
+	int waited_ms = 0, r;
 
-	for (int waited_ms = 0; r == -EPERM && waited_ms <= ADOPT_WAIT_MS; waited_ms += ADOPT_STEP_MS) {
-		if (waited_ms)
-			nanosleep(&pause, NULL);
+	do {
 		tried = (struct nd_error){ 0 };
 		r = adopt_once(nft, &tried);
-	}
+	} while (nft_owner_may_go(r, &waited_ms));
 	if (r < 0 && err)
 		*err = tried;
 	return r;

@@ -16,7 +16,7 @@ void nft_rule_begin(struct nft_rule_writer *w)
 		w->result = -ENOMEM;
 		return;
 	}
-	nftnl_rule_set_u32(w->rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+	nftnl_rule_set_u32(w->rule, NFTNL_RULE_FAMILY, w->family);
 	if (nftnl_rule_set_str(w->rule, NFTNL_RULE_TABLE, w->table) < 0 ||
 	    nftnl_rule_set_str(w->rule, NFTNL_RULE_CHAIN, w->chain) < 0)
 		w->result = -ENOMEM;
@@ -102,21 +102,91 @@ void nft_put_bitwise(struct nft_rule_writer *w, uint32_t reg, const void *mask, 
 	set_data(w, e, NFTNL_EXPR_BITWISE_XOR, zero, len);
 }
 
-void nft_put_set(struct nft_rule_writer *w, enum nft_class class, unsigned prefix_len, bool not)
+void nft_put_lookup(struct nft_rule_writer *w, const char *set, bool is_map, bool not)
 {
-	struct nft_set_id id = { class, w->v6 && nft_classes[class].by_family, (uint8_t)prefix_len };
 	struct nftnl_expr *e = nft_expr_add(w, "lookup");
-	char name[32];
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, REG_1);
-	if (nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, nft_set_name(&id, name)) < 0)
+	if (nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set) < 0)
 		w->result = -ENOMEM;
-	if (nft_classes[class].is_map)
+	if (is_map)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 	/* the kernel's dumps always have the flags, and rules are compared with dumps */
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, not ? NFT_LOOKUP_F_INV : 0);
+}
+
+void nft_put_set(struct nft_rule_writer *w, enum nft_class class, unsigned prefix_len, bool not)
+{
+	struct nft_set_id id = { class, w->v6 && nft_classes[class].by_family, (uint8_t)prefix_len };
+	char name[32];
+
+	nft_put_lookup(w, nft_set_name(&id, name), nft_classes[class].is_map, not);
+}
+
+void nft_put_remember(struct nft_rule_writer *w, const char *set)
+{
+	struct nftnl_expr *e = nft_expr_add(w, "dynset");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+	if (nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set) < 0)
+		w->result = -ENOMEM;
+}
+
+void nft_put_range(struct nft_rule_writer *w, const void *from, const void *to, uint32_t len, bool not)
+{
+	struct nftnl_expr *e;
+
+	if (!not) {		/* as nft(8) writes it */
+		nft_put_cmp(w, NFT_CMP_GTE, from, len);
+		nft_put_cmp(w, NFT_CMP_LTE, to, len);
+		return;
+	}
+	e = nft_expr_add(w, "range");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_SREG, REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_OP, NFT_RANGE_NEQ);
+	set_data(w, e, NFTNL_EXPR_RANGE_FROM_DATA, from, len);
+	set_data(w, e, NFTNL_EXPR_RANGE_TO_DATA, to, len);
+}
+
+void nft_put_ct(struct nft_rule_writer *w, uint32_t key)
+{
+	struct nftnl_expr *e = nft_expr_add(w, "ct");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_1);
+}
+
+void nft_put_connections_over(struct nft_rule_writer *w, uint32_t count)
+{
+	struct nftnl_expr *e = nft_expr_add(w, "connlimit");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_COUNT, count);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+}
+
+void nft_put_tcp_option(struct nft_rule_writer *w, uint8_t kind)
+{
+	struct nftnl_expr *e = nft_expr_add(w, "exthdr");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, REG_1);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, kind);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
 }
 
 void nft_put_immediate(struct nft_rule_writer *w, uint32_t reg, const void *data, uint32_t len)
@@ -174,13 +244,9 @@ void nft_put_replies_only(struct nft_rule_writer *w)
 {
 	/* ct state is loaded in host order */
 	uint32_t mask = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED);
-	struct nftnl_expr *e = nft_expr_add(w, "ct");
 	uint32_t zero = 0;
 
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_1);
+	nft_put_ct(w, NFT_CT_STATE);
 	nft_put_bitwise(w, REG_1, &mask, sizeof(mask));
 	nft_put_cmp(w, NFT_CMP_NEQ, &zero, sizeof(zero));
 }

@@ -24,6 +24,7 @@ enum { REG_1 = NFT_REG_1, REG_2 = NFT_REG_2, REG_3 = NFT_REG_3, REG_4 = NFT_REG_
 
 struct nft_rule_writer {
 	const struct nft_counts *have;
+	uint32_t family;		/* of the table: NFPROTO_... */
 	const char *table, *chain;
 	bool v6;
 	struct nftnl_rule *rule;
@@ -46,6 +47,18 @@ void nft_put_cmp(struct nft_rule_writer *w, uint32_t op, const void *data, uint3
 void nft_put_immediate(struct nft_rule_writer *w, uint32_t reg, const void *data, uint32_t len);
 /* Looks REG_1 up in the class' set; not: goes on when it is not there. A map gives the verdict. */
 void nft_put_set(struct nft_rule_writer *w, enum nft_class class, unsigned prefix_len, bool not);
+/* The same for any set or map. */
+void nft_put_lookup(struct nft_rule_writer *w, const char *set, bool is_map, bool not);
+/* Adds REG_1 to the set, or goes on when it is there; ends the rule when the set is full. */
+void nft_put_remember(struct nft_rule_writer *w, const char *set);
+/* Goes on when REG_1 is inside (not: outside) of from to to, both included. */
+void nft_put_range(struct nft_rule_writer *w, const void *from, const void *to, uint32_t len, bool not);
+/* key: NFT_CT_STATE (host order) or NFT_CT_DIRECTION, to REG_1. */
+void nft_put_ct(struct nft_rule_writer *w, uint32_t key);
+/* Goes on when more connections than count have come by. */
+void nft_put_connections_over(struct nft_rule_writer *w, uint32_t count);
+/* To REG_1, one byte: 1 when the TCP header has the option. */
+void nft_put_tcp_option(struct nft_rule_writer *w, uint8_t kind);
 /* chain: of a jump or goto. */
 void nft_put_verdict(struct nft_rule_writer *w, int verdict, const char *chain);
 void nft_put_counter(struct nft_rule_writer *w);

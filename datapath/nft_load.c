@@ -8,13 +8,13 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
-#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/nft_text.h"
 #include "netd/base/array.h"
 #include "netd/base/str.h"
 
@@ -46,16 +46,6 @@ static void loader_fini(struct loader *l)
 	free(l->sets);
 }
 
-static bool comment_is_ours(const struct nftnl_table *t)
-{
-	uint32_t len = 0;
-	const uint8_t *data = nftnl_table_get_data(t, NFTNL_TABLE_USERDATA, &len);
-	size_t want = sizeof(NFT_TABLE_COMMENT);
-
-	return data && len >= want + 2 && data[0] == NFTNL_UDATA_TABLE_COMMENT &&
-	       memcmp(data + 2, NFT_TABLE_COMMENT, want) == 0;
-}
-
 static int take_table(const struct nlmsghdr *h, void *arg)
 {
 	struct loader *l = arg;
@@ -78,7 +68,7 @@ static int take_table(const struct nlmsghdr *h, void *arg)
 		l->s->flags = nftnl_table_get_u32(t, NFTNL_TABLE_FLAGS);
 		if (l->s->flags & NFT_TABLE_F_PERSIST)	/* an orphan shows only this one */
 			l->s->flags |= NFT_TABLE_F_OWNER;
-		if (!comment_is_ours(t))
+		if (!nft_text_comment_is(t, NFT_TABLE_COMMENT))
 			l->s->sound = false;
 	} else if (nd_streq(name, NFT_HOLD_TABLE)) {
 		l->s->hold = owner == l->wire->portid;
@@ -89,12 +79,6 @@ static int take_table(const struct nlmsghdr *h, void *arg)
 		l->s->others = true;
 	nftnl_table_free(t);
 	return 0;
-}
-
-static void chain_text(struct nd_str *text, const char *type, uint32_t hook, int32_t priority,
-		       uint32_t policy)
-{
-	nd_str_addf(text, "%s %u %d %u\n", type, hook, priority, policy);
 }
 
 static int take_chain(const struct nlmsghdr *h, void *arg)
@@ -115,10 +99,10 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
 		snprintf(seen->name, sizeof(seen->name), "%s",
 			 nftnl_chain_get_str(c, NFTNL_CHAIN_NAME));
 		if (nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM))
-			chain_text(&seen->text, nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE),
-				   nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM),
-				   nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO),
-				   nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY));
+			nft_text_hook(&seen->text, nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE),
+				      nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM),
+				      nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO),
+				      nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY));
 	}
 	nftnl_chain_free(c);
 	return seen ? 0 : -ENOMEM;
@@ -130,29 +114,6 @@ static struct seen_chain *find_chain(struct loader *l, const char *name)
 		if (nd_streq(l->chains[i].name, name))
 			return &l->chains[i];
 	return NULL;
-}
-
-/* Appends one rule as text that is equal for equal rules; counters' values do not count. */
-static int rule_text(const struct nftnl_rule *rule, void *arg)
-{
-	struct nftnl_expr_iter *it = nftnl_expr_iter_create(rule);
-	struct nd_str *text = arg;
-	struct nftnl_expr *e;
-	char buf[512];
-
-	if (!it)
-		return -ENOMEM;
-	while ((e = nftnl_expr_iter_next(it))) {
-		const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
-
-		buf[0] = '\0';
-		if (!nd_streq(name, "counter"))
-			nftnl_expr_snprintf(buf, sizeof(buf), e, NFTNL_OUTPUT_DEFAULT, 0);
-		nd_str_addf(text, "[%s %s]", name, buf);
-	}
-	nftnl_expr_iter_destroy(it);
-	nd_str_add(text, "\n");
-	return text->failed ? -ENOMEM : 0;
 }
 
 /* Values that a rule has loaded so far, by register, while it is read. */
@@ -237,7 +198,7 @@ static int take_rule(const struct nlmsghdr *h, void *arg)
 		seen = find_chain(l, nftnl_rule_get_str(r, NFTNL_RULE_CHAIN));
 		if (seen && !seen->own.name[0])
 			own_read(seen, r);
-		result = seen ? rule_text(r, &seen->text) : -EINTR;
+		result = seen ? nft_text_rule(r, &seen->text) : -EINTR;
 	}
 	nftnl_rule_free(r);
 	return result;
@@ -366,8 +327,7 @@ static bool chain_agrees(struct loader *l, const char *name, const struct nd_str
 	if (!seen)
 		return false;
 	seen->expected = true;
-	return seen->text.len == want->len &&
-	       (!want->len || memcmp(seen->text.text, want->text, want->len) == 0);
+	return nft_text_equal(&seen->text, want);
 }
 
 static int judge_static_chains(struct loader *l)
@@ -380,8 +340,8 @@ static int judge_static_chains(struct loader *l)
 		if (!c->wanted(l->s->have, c->v6))
 			continue;
 		if (c->type)
-			chain_text(&want, c->type, c->hook, c->priority, NF_ACCEPT);
-		r = nft_chain_rules(c, l->s->have, rule_text, &want);
+			nft_text_hook(&want, c->type, c->hook, c->priority, NF_ACCEPT);
+		r = nft_chain_rules(c, l->s->have, nft_text_rule, &want);
 		if (r < 0)
 			return r;
 		if (!chain_agrees(l, c->name, &want))
@@ -400,7 +360,7 @@ static int judge_own_chains(struct loader *l)
 
 		if (seen->expected)
 			continue;
-		r = seen->own.name[0] ? nft_own_chain_rules(&seen->own, rule_text, &want) : 0;
+		r = seen->own.name[0] ? nft_own_chain_rules(&seen->own, nft_text_rule, &want) : 0;
 		if (r < 0)
 			return r;
 		if (want.len && chain_agrees(l, seen->name, &want))

@@ -336,15 +336,10 @@ static void output_rules(struct nft_rule_writer *w)
 static void serve_out_rules(struct nft_rule_writer *w)
 {
 	uint8_t reply = IP_CT_DIR_REPLY;
-	struct nftnl_expr *e;
 
 	/* Connections that the server accepted (DNS over TCP). */
 	nft_rule_begin(w);
-	e = nft_expr_add(w, "ct");
-	if (e) {
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_DIRECTION);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_1);
-	}
+	nft_put_ct(w, NFT_CT_DIRECTION);
 	nft_put_cmp(w, NFT_CMP_EQ, &reply, sizeof(reply));
 	nft_put_verdict(w, NF_ACCEPT, NULL);
 	nft_rule_end(w);
@@ -405,8 +400,8 @@ const struct nft_chain_desc nft_chains[NFT_CHAINS] = {
 int nft_chain_rules(const struct nft_chain_desc *chain, const struct nft_counts *have,
 		    nft_rule_fn fn, void *arg)
 {
-	struct nft_rule_writer w = { .have = have, .table = NFT_TABLE, .chain = chain->name,
-				     .v6 = chain->v6, .fn = fn, .arg = arg };
+	struct nft_rule_writer w = { .have = have, .family = NFPROTO_INET, .table = NFT_TABLE,
+				     .chain = chain->name, .v6 = chain->v6, .fn = fn, .arg = arg };
 
 	chain->rules(&w);
 	return w.result;
@@ -461,7 +456,7 @@ static void own_nat(struct nft_rule_writer *w, const struct plan_nft_chain *c, b
 int nft_own_chain_rules(const struct plan_nft_chain *c, nft_rule_fn fn, void *arg)
 {
 	static const uint8_t with_ports[] = { IPPROTO_TCP, IPPROTO_UDP };
-	struct nft_rule_writer w = { .table = NFT_TABLE, .chain = c->name,
+	struct nft_rule_writer w = { .family = NFPROTO_INET, .table = NFT_TABLE, .chain = c->name,
 				     .v6 = c->family == AF_INET6, .fn = fn, .arg = arg };
 
 	for (unsigned i = 0; i < ND_COUNT(with_ports); i++) {
@@ -480,7 +475,8 @@ int nft_own_chain_rules(const struct plan_nft_chain *c, nft_rule_fn fn, void *ar
 
 int nft_hold_rules(const char *table, nft_rule_fn fn, void *arg)
 {
-	struct nft_rule_writer w = { .table = table, .chain = "hold", .fn = fn, .arg = arg };
+	struct nft_rule_writer w = { .family = NFPROTO_INET, .table = table, .chain = "hold", .fn = fn,
+				     .arg = arg };
 
 	nft_rule_begin(&w);
 	nft_put_replies_only(&w);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "datapath/nft_layout.h"
 #include "netd/base/array.h"
@@ -19,6 +20,8 @@ enum {
 	ANSWER_BYTES = 64 * 1024,
 	SNDBUF_BYTES = 4 * 1024 * 1024,
 	RCVBUF_BYTES = 4 * 1024 * 1024,
+	OWNER_STEP_MS = 10,
+	OWNER_WAIT_MS = 1000,
 };
 
 int nft_wire_open(struct nft_wire *w, struct nd_error *err)
@@ -310,4 +313,31 @@ int nft_wire_genid(struct nft_wire *w, uint32_t *out)
 uint32_t nft_genid_next(uint32_t genid)
 {
 	return genid + 1 ? genid + 1 : 1;
+}
+
+bool nft_try_again(int r, bool fresh, int tries)
+{
+	struct timespec pause = { .tv_nsec = 1000000L << (tries < 6 ? tries : 6) };
+
+	if (r == -ERESTART)		/* somebody changed rules since they were read */
+		return true;
+	if (r == -EAGAIN || r == -EBUSY) {
+		nanosleep(&pause, NULL);
+		return true;
+	}
+	/* What was believed to be there may have been wrong: once with what the kernel says. */
+	return !fresh && (r == -ENOENT || r == -EEXIST || r == -EPERM);
+}
+
+/* An owner that was killed may be so a moment longer: by the copy of its socket that a child has which
+ * was about to execute its program. */
+bool nft_owner_may_go(int r, int *waited_ms)
+{
+	const struct timespec pause = { .tv_nsec = OWNER_STEP_MS * 1000000L };
+
+	if (r != -EPERM || *waited_ms >= OWNER_WAIT_MS)
+		return false;
+	nanosleep(&pause, NULL);
+	*waited_ms += OWNER_STEP_MS;
+	return true;
 }

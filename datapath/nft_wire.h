@@ -69,3 +69,10 @@ int nft_wire_query(struct nft_wire *w, const struct nft_query *q, nft_answer_fn 
 int nft_wire_genid(struct nft_wire *w, uint32_t *out);
 /* The generation that follows. */
 uint32_t nft_genid_next(uint32_t genid);
+
+/* After a transaction that failed with r: true when another try makes sense, perhaps after a pause.
+ * fresh: it was made from what the kernel had just said; tries: how many there were before. */
+bool nft_try_again(int r, bool fresh, int tries);
+/* After a table was refused as another process's (-EPERM): waits a moment and is true, until a second
+ * has passed in all. *waited_ms is 0 at first. */
+bool nft_owner_may_go(int r, int *waited_ms);
