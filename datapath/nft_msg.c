@@ -19,7 +19,7 @@ void nft_msg_put_table(const struct nft_target *t, uint32_t flags, const char *c
 {
 	struct nlmsghdr *h = begin(t, NFT_MSG_NEWTABLE, NLM_F_CREATE,
 				   (struct nft_label){ "cannot make or take over table", t->table,
-						       .table = true });
+						       .table = true, .needs = t->needs });
 	uint8_t udata[2 + 128] = { NFTNL_UDATA_TABLE_COMMENT, (uint8_t)(strlen(comment) + 1) };
 
 	if (!h)
@@ -46,7 +46,8 @@ void nft_msg_put_chain(const struct nft_target *t, const char *name, const char 
 		       int32_t priority)
 {
 	struct nlmsghdr *h = begin(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE,
-				   (struct nft_label){ "cannot add chain", name });
+				   (struct nft_label){ "cannot add chain", name,
+						       .needs = type ? t->needs : NULL });
 	struct nlattr *nest;
 
 	if (!h)

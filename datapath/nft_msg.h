@@ -17,6 +17,7 @@ struct nft_target {
 	uint8_t family;			/* NFPROTO_... */
 	const char *table;
 	const char *name;		/* "bridge netd", for sentences */
+	const char *needs;		/* of tables and base chains: as a label's */
 };
 
 /* nft(8)'s numbers for the types of keys; a concatenation has six bits for each. */
@@ -47,7 +48,8 @@ struct nft_set_desc {
 	size_t notes_len;
 };
 
-/* A value of nft(8)'s own notes on a set, at `to`; returns what follows it (6 bytes on). */
+enum { NFT_NOTE_BYTES = 6 };
+/* A value of nft(8)'s own notes on a set, at `to`; returns what follows it. */
 uint8_t *nft_note(uint8_t *to, uint8_t type, uint32_t value);
 void nft_msg_put_set(const struct nft_target *t, const struct nft_set_desc *set, struct nft_label label);
 void nft_msg_drop_set(const struct nft_target *t, const char *name, struct nft_label label);

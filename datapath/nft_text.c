@@ -15,23 +15,32 @@ static void comment_text(struct nd_str *text, const struct nftnl_rule *rule)
 		nd_str_addf(text, "%02x", data[i]);
 }
 
+/* Appends an expression without what is not the rule's own: a counter's values, and that elements have no
+ * timeout, which dumps say and rules cannot. */
+static void expr_text(struct nd_str *text, const struct nftnl_expr *e)
+{
+	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
+	char buf[512] = "", *end = NULL;
+
+	if (!nd_streq(name, "counter"))
+		nftnl_expr_snprintf(buf, sizeof(buf), e, NFTNL_OUTPUT_DEFAULT, 0);
+	if (nd_streq(name, "dynset"))
+		end = strstr(buf, "timeout 0ms ");
+	if (end)
+		*end = '\0';
+	nd_str_addf(text, "[%s %s]", name, buf);
+}
+
 int nft_text_rule(const struct nftnl_rule *rule, void *arg)
 {
 	struct nftnl_expr_iter *it = nftnl_expr_iter_create(rule);
 	struct nd_str *text = arg;
 	struct nftnl_expr *e;
-	char buf[512];
 
 	if (!it)
 		return -ENOMEM;
-	while ((e = nftnl_expr_iter_next(it))) {
-		const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
-
-		buf[0] = '\0';
-		if (!nd_streq(name, "counter"))
-			nftnl_expr_snprintf(buf, sizeof(buf), e, NFTNL_OUTPUT_DEFAULT, 0);
-		nd_str_addf(text, "[%s %s]", name, buf);
-	}
+	while ((e = nftnl_expr_iter_next(it)))
+		expr_text(text, e);
 	nftnl_expr_iter_destroy(it);
 	comment_text(text, rule);
 	nd_str_add(text, "\n");

@@ -153,6 +153,13 @@ static const char *extack_text(const struct nlmsghdr *h)
 	return NULL;
 }
 
+/* What the kernel says where a part of it was not built, or its module is missing. */
+static bool kernel_lacks(int code)
+{
+	return code == ENOENT || code == EOPNOTSUPP || code == EPROTO || code == EAFNOSUPPORT ||
+	       code == EPROTONOSUPPORT;
+}
+
 static int refused(struct nft_tx *tx, const struct nlmsghdr *h, int code,
 		   struct nd_error *err)
 {
@@ -168,6 +175,11 @@ static int refused(struct nft_tx *tx, const struct nlmsghdr *h, int code,
 			 nft_elem_format(l->elem, key), l->elem->set, l->of);
 	else if (l)
 		snprintf(text, sizeof(text), "%s '%s' in nft table '%s'", l->verb, l->name, l->of);
+	if (l && l->needs && kernel_lacks(code)) {
+		(void)nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED, "this kernel has no %s: %s: %s", l->needs,
+				   text, strerror(code));
+		return -code;
+	}
 	if (more)
 		return nd_error_sys(err, code, "%s (%s)", text, more);
 	return nd_error_sys(err, code, "%s", text);

@@ -26,6 +26,7 @@ struct nft_label {
 	const struct plan_nft_elem *elem;	/* instead of name; borrowed the same way */
 	bool table;				/* it makes or takes over a table */
 	const char *of;				/* the table, with its family: "inet netd" */
+	const char *needs;			/* what not every kernel has, and this does need; NULL: nothing */
 };
 
 struct nft_tx {

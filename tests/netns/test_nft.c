@@ -2,24 +2,15 @@
 /* The nftables engine against the real kernel, in network namespaces of its own. */
 #include <check.h>
 #include <errno.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include "datapath/nft.h"
 #include "datapath/nft_layout.h"
-#include "netd/base/str.h"
+#include "tests/netns/nft_fixture.h"
 #include "tests/suite.h"
 
 static struct nd_error err;
-
-static void own_namespace(void)
-{
-	ck_assert_msg(unshare(CLONE_NEWNET) == 0, "unshare: %s", strerror(errno));
-}
 
 static struct nft *engine(bool no_persist)
 {
@@ -133,26 +124,6 @@ static void apply(struct nft *nft, const struct plan *was, const struct plan *wa
 	ck_assert_msg(commit(nft, was, want) == 0, "%s", err.text);
 }
 
-/* Output of a shell command (its stderr too); *status_out may be NULL: then it must be 0. */
-static char *shell(const char *command, int *status_out)
-{
-	struct nd_str s = { 0 };
-	char buf[4096];
-	FILE *f = popen(command, "r");
-	size_t n;
-	int status;
-
-	ck_assert_ptr_nonnull(f);
-	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		nd_str_addn(&s, buf, n);
-	status = pclose(f);
-	if (status_out)
-		*status_out = status;
-	else
-		ck_assert_msg(status == 0, "%s: %s", command, s.text);
-	return nd_str_take(&s);
-}
-
 static void assert_reads(struct nft *nft, const struct plan *want)
 {
 	ND_AUTO(plan_diff_free) struct plan_diff *d = NULL;
@@ -163,13 +134,6 @@ static void assert_reads(struct nft *nft, const struct plan *want)
 	ck_assert_int_eq(plan_diff(got, want, &d), 0);
 	text = plan_diff_format(d);
 	ck_assert_msg(d->n == 0, "the kernel differs:\n%s", text);
-}
-
-static void assert_ruleset_empty(void)
-{
-	ND_AUTO(free) char *text = shell("nft list ruleset 2>&1", NULL);
-
-	ck_assert_str_eq(text, "");
 }
 
 START_TEST(everything_is_made_read_back_and_gone_with_its_last_element)
@@ -250,17 +214,6 @@ START_TEST(a_commit_that_fails_changes_nothing_and_names_the_element)
 	nft_free(nft);
 }
 END_TEST
-
-/* Linux 6.9 */
-static bool kernel_persists(void)
-{
-	struct utsname u;
-	int major = 0, minor = 0;
-
-	uname(&u);
-	sscanf(u.release, "%d.%d", &major, &minor);
-	return major > 6 || (major == 6 && minor >= 9);
-}
 
 START_TEST(an_owned_table_cannot_be_changed_by_others)
 {
@@ -499,14 +452,6 @@ START_TEST(foreign_chains_that_drop_are_named)
 	nft_free(nft);
 }
 END_TEST
-
-static double cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static struct plan *numbered(unsigned i)
 {
