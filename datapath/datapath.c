@@ -9,6 +9,7 @@
 
 #include "datapath/bridge.h"
 #include "datapath/intent.h"
+#include "datapath/port_filter.h"
 #include "datapath/private.h"
 #include "netd/base/str.h"
 
@@ -34,6 +35,8 @@ int datapath_new(const struct datapath_options *opt, struct datapath **out, stru
 	if (r == 0)
 		r = nft_new(opt->no_persist, &dp->nft, err);
 	if (r == 0)
+		r = port_filters_new(opt->no_persist, &dp->filters, err);
+	if (r == 0)
 		r = sysctl_keeper_new(dp->run_fd, &dp->sysctls, err);
 	if (r == 0)
 		r = remover_new(&dp->remover, err);
@@ -58,6 +61,7 @@ void datapath_free(struct datapath *dp)
 	remover_free(dp->remover);
 	host_view_free(dp->view);
 	sysctl_keeper_free(dp->sysctls);
+	port_filters_free(dp->filters);
 	nft_free(dp->nft);
 	nl_free(dp->nl);
 	if (dp->run_fd >= 0)
@@ -222,6 +226,17 @@ int datapath_read_rules(struct datapath *dp, struct plan **out, struct nd_error 
 uint32_t datapath_nft_portid(const struct datapath *dp)
 {
 	return nft_portid(dp->nft);
+}
+
+uint32_t datapath_filter_portid(const struct datapath *dp)
+{
+	return port_filters_portid(dp->filters);
+}
+
+int datapath_filter_ports(struct datapath *dp, const struct port_filter *const *want, size_t n,
+			  struct nd_error *err)
+{
+	return port_filters_apply(dp->filters, want, n, err);
 }
 
 uint32_t datapath_route_portid(const struct datapath *dp)

@@ -9,6 +9,7 @@
 #include "datapath/plan.h"
 
 struct datapath;
+struct port_filter;
 
 struct datapath_options {
 	const char *run_dir;		/* where held sysctls and intents are recorded; borrowed */
@@ -61,9 +62,15 @@ int datapath_adopt_rules(struct datapath *dp, struct nd_error *err);
 int datapath_read(struct datapath *dp, const struct plan *scope, const char *owner,
 		  struct plan **out, struct nd_error *err);
 
-/* The netlink ports of netd's nft transactions and of its other changes, for monitor_set_own(). */
+/* The netlink ports of netd's nft transactions, of those about port filters and of its other changes, for
+ * monitor_set_own(). */
 uint32_t datapath_nft_portid(const struct datapath *dp);
+uint32_t datapath_filter_portid(const struct datapath *dp);
 uint32_t datapath_route_portid(const struct datapath *dp);
+
+/* The ports of bridges have exactly these filters afterwards, others none; see port_filters_apply(). */
+int datapath_filter_ports(struct datapath *dp, const struct port_filter *const *want, size_t n,
+			  struct nd_error *err);
 
 /* Of the host, from memory that follows the kernel's notices: cheap however much there is. */
 int datapath_facts(struct datapath *dp, struct host_facts **out, struct nd_error *err);

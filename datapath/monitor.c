@@ -25,7 +25,7 @@ struct monitor {
 	void *arg;
 	int epoll_fd, route_fd, nft_fd;
 	struct nft_event nft;		/* of the transaction being told */
-	uint32_t own_nft, own_route;	/* port numbers; 0: not known */
+	struct monitor_own own;
 	uint8_t *buf;
 };
 
@@ -127,10 +127,15 @@ static void handle_link(struct monitor *m, const struct nlmsghdr *msg)
 	m->events.link(m->arg, msg->nlmsg_type == RTM_DELLINK, &link);
 }
 
+static bool is_port(const struct nlmsghdr *msg, uint32_t portid)
+{
+	return portid && msg->nlmsg_pid == portid;
+}
+
 static void handle_tc(struct monitor *m, const struct nlmsghdr *msg)
 {
 	const struct tcmsg *tcm = NLMSG_DATA(msg);
-	bool own = m->own_route && msg->nlmsg_pid == m->own_route;
+	bool own = is_port(msg, m->own.route_portid);
 
 	if (m->events.tc && !own && msg->nlmsg_len >= NLMSG_LENGTH(sizeof(*tcm)))
 		m->events.tc(m->arg, tcm->tcm_ifindex);
@@ -178,7 +183,7 @@ static void handle_generation(struct monitor *m, const struct nlmsghdr *msg)
 		return;
 	m->nft.pid = (pid_t)ntohl(nl_get_u32(tb[NFTA_GEN_PROC_PID]));
 	nl_get_str(tb[NFTA_GEN_PROC_NAME], m->nft.process, sizeof(m->nft.process));
-	m->nft.own = m->own_nft && msg->nlmsg_pid == m->own_nft;
+	m->nft.own = is_port(msg, m->own.nft_portid) || is_port(msg, m->own.filter_portid);
 	if (m->events.nft)
 		m->events.nft(m->arg, &m->nft);
 	m->nft = (struct nft_event){ 0 };
@@ -245,10 +250,9 @@ static int dispatch_one(struct monitor *m, int fd, struct nd_error *err)
 	return 1;
 }
 
-void monitor_set_own(struct monitor *m, uint32_t nft_portid, uint32_t route_portid)
+void monitor_set_own(struct monitor *m, const struct monitor_own *own)
 {
-	m->own_nft = nft_portid;
-	m->own_route = route_portid;
+	m->own = *own;
 }
 
 int monitor_dispatch(struct monitor *m, struct nd_error *err)

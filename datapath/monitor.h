@@ -26,7 +26,7 @@ struct netconf_event {
 
 struct nft_event {
 	bool netd_table;	/* something in a table called "netd" */
-	bool own;		/* through the socket that monitor_set_own() named */
+	bool own;		/* through a socket that monitor_set_own() named */
 	pid_t pid;		/* 0 where the kernel does not tell */
 	char process[16];	/* its name, or "" */
 };
@@ -51,8 +51,12 @@ void monitor_free(struct monitor *m);		/* NULL is fine */
 ND_DEFINE_AUTO(struct monitor *, monitor_free)
 
 /* The port numbers of the netlink sockets that make netd's own nft transactions and other changes:
- * the kernel's notices name them, in any PID namespace. */
-void monitor_set_own(struct monitor *m, uint32_t nft_portid, uint32_t route_portid);
+ * the kernel's notices name them, in any PID namespace. 0: not known. */
+struct monitor_own {
+	uint32_t nft_portid, filter_portid, route_portid;
+};
+
+void monitor_set_own(struct monitor *m, const struct monitor_own *own);
 
 /* Readable when there is something to dispatch. */
 int monitor_fd(const struct monitor *m);

@@ -15,6 +15,7 @@ struct datapath {
 	const char *ovsdb;		/* NULL: there is none */
 	struct nl *nl;
 	struct nft *nft;
+	struct port_filters *filters;
 	struct sysctl_keeper *sysctls;
 	struct remover *remover;
 	struct host_view *view;

@@ -388,7 +388,11 @@ int drift_new(struct netd *d, struct drift **out, struct nd_error *err)
 		r = monitor_new(&events, w, &w->monitor, err);
 	if (r < 0)
 		return r;
-	monitor_set_own(w->monitor, datapath_nft_portid(d->datapath), datapath_route_portid(d->datapath));
+	monitor_set_own(w->monitor, &(struct monitor_own){
+		.nft_portid = datapath_nft_portid(d->datapath),
+		.filter_portid = datapath_filter_portid(d->datapath),
+		.route_portid = datapath_route_portid(d->datapath),
+	});
 	r = sd_event_add_io(d->event, &w->source, monitor_fd(w->monitor), EPOLLIN, on_readable, w);
 	if (r >= 0)
 		r = sd_event_add_time_relative(d->event, &w->timer, CLOCK_MONOTONIC, LOOK_EVERY_US, 0,

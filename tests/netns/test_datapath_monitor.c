@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "datapath/monitor.h"
+#include "datapath/port_filter.h"
 #include "tests/suite.h"
 
 struct datapath *dp;
@@ -71,7 +72,10 @@ static void set_up(void)
 	fresh_namespace();
 	resyncs = 0;
 	ck_assert_msg(monitor_new(&callbacks, NULL, &monitor, &err) == 0, "%s", err.text);
-	monitor_set_own(monitor, datapath_nft_portid(dp), datapath_route_portid(dp));
+	monitor_set_own(monitor, &(struct monitor_own){
+		.nft_portid = datapath_nft_portid(dp), .filter_portid = datapath_filter_portid(dp),
+		.route_portid = datapath_route_portid(dp),
+	});
 }
 
 static void tear_down(void)
@@ -165,6 +169,16 @@ START_TEST(traffic_control_of_others_is_told)
 }
 END_TEST
 
+static void filter_a_port(void)
+{
+	ND_AUTO(port_filter_free) struct port_filter *f = port_filter_new("vnet0");
+	struct nd_error err = { 0 };
+
+	filter_chain_add_rule(&f->chains[FILTER_FRAMES_FROM])->verdict = FILTER_DROP;
+	ck_assert_msg(datapath_filter_ports(dp, (const struct port_filter *const *)&f, 1, &err) == 0, "%s",
+		      err.text);
+}
+
 START_TEST(changes_to_rules_name_the_process)
 {
 	ND_AUTO(plan_free) struct plan *net = nat_network();
@@ -173,7 +187,9 @@ START_TEST(changes_to_rules_name_the_process)
 	ck_assert_str_eq(happened(), "nft other by other 'nft'\n");
 	must_apply(NULL, net, OWNER);
 	assert_has(happened(), "nft netd by own '");
-	sh("nft add table bridge netd");
+	filter_a_port();
+	assert_has(happened(), "nft netd by own '");
+	sh("nft add table netdev netd");
 	assert_has(happened(), "nft netd by other 'nft'\n");
 }
 END_TEST

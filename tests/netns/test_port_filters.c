@@ -283,10 +283,10 @@ static void write_and_read(const struct port_filter *f, bool no_persist)
 
 START_TEST(every_kind_of_test_is_read_as_it_was_written)
 {
-	ND_AUTO(port_filter_free) struct port_filter *f = kinds[_i / 2]();
+	ND_AUTO(port_filter_free) struct port_filter *f = kinds[(size_t)_i % ND_COUNT(kinds)]();
 
 	own_namespace();
-	write_and_read(f, _i % 2);
+	write_and_read(f, (size_t)_i >= ND_COUNT(kinds));
 }
 END_TEST
 
@@ -320,11 +320,11 @@ static const struct {
 
 START_TEST(what_not_every_kernel_has_is_written_or_refused_in_a_sentence)
 {
-	ND_AUTO(port_filter_free) struct port_filter *f = optional[_i / 2].make("vnet0");
+	ND_AUTO(port_filter_free) struct port_filter *f = optional[(size_t)_i % ND_COUNT(optional)].make("vnet0");
 
 	own_namespace();
-	if (kernel_has(f, optional[_i / 2].what))
-		write_and_read(f, _i % 2);
+	if (kernel_has(f, optional[(size_t)_i % ND_COUNT(optional)].what))
+		write_and_read(f, (size_t)_i >= ND_COUNT(optional));
 }
 END_TEST
 
@@ -772,7 +772,7 @@ static const char *come_to(int end)
 		if (type == ETH_P_ARP)
 			p += sprintf(p, "%sarp %s", p == text ? "" : ", ",
 				     inet_ntop(AF_INET, frame + 28, address, sizeof(address)));
-		else if (type == ETH_P_IP)
+		else if (type == ETH_P_IP && frame[23] != IPPROTO_IGMP)		/* the bridge's own */
 			p += sprintf(p, "%s%s %s:%d", p == text ? "" : ", ",
 				     frame[23] == IPPROTO_UDP ? "udp" : "icmp",
 				     inet_ntop(AF_INET, frame + 26, address, sizeof(address)),
@@ -875,6 +875,7 @@ START_TEST(more_connections_than_allowed_are_dropped)
 		apply_one(pf, f);
 		send_udp(END_A, "10.0.0.1", 1, "10.0.0.2", 53);
 		send_udp(END_A, "10.0.0.1", 2, "10.0.0.2", 53);
+		usleep(200 * 1000);	/* for a moment the kernel counts what was dropped, too */
 		send_udp(END_A, "10.0.0.1", 1, "10.0.0.2", 53);
 		ck_assert_str_eq(come_to(END_B), "udp 10.0.0.1:1, udp 10.0.0.1:1");
 		port_filters_free(pf);
@@ -974,31 +975,34 @@ int main(void)
 	Suite *s = suite_create("port_filters");
 	TCase *t = tcase_create("engine"), *p = tcase_create("packets");
 
+	const int ways = kernel_persists() ? 2 : 1;
+
 	tcase_set_timeout(t, 120);
 	/* twice: with persistent owned tables, and as on a kernel without them */
-	tcase_add_loop_test(t, every_kind_of_test_is_read_as_it_was_written, 0, 2 * ND_COUNT(kinds));
+	if (!kernel_persists())
+		printf("skipped: this kernel has no owned tables that persist\n");
+	tcase_add_loop_test(t, every_kind_of_test_is_read_as_it_was_written, 0, ways * ND_COUNT(kinds));
 	tcase_add_loop_test(t, what_not_every_kernel_has_is_written_or_refused_in_a_sentence, 0,
-			    2 * ND_COUNT(optional));
-	tcase_add_loop_test(t, a_refused_filter_leaves_the_others_as_they_were, 0, 2);
-	tcase_add_loop_test(t, nft_reads_its_own_listing_back, 0, 2);
+			    ways * ND_COUNT(optional));
+	tcase_add_loop_test(t, a_refused_filter_leaves_the_others_as_they_were, 0, ways);
+	tcase_add_loop_test(t, nft_reads_its_own_listing_back, 0, ways);
 	tcase_add_test(t, the_listing_reads_well);
 	tcase_add_test(t, a_filter_is_told_as_text);
 	tcase_add_test(t, unchanged_ports_are_not_touched);
 	tcase_add_test(t, a_changed_port_remembers_what_it_learned);
-	tcase_add_loop_test(t, a_filter_without_rules_is_none, 0, 2);
+	tcase_add_loop_test(t, a_filter_without_rules_is_none, 0, ways);
 	tcase_add_test(t, what_a_compiler_must_not_make_is_refused);
-	tcase_add_loop_test(t, an_edited_orphan_is_repaired, 0, ND_COUNT(edits));
 	tcase_add_loop_test(t, an_edited_plain_table_is_repaired, 0, ND_COUNT(edits));
-	if (kernel_persists())
+	if (kernel_persists()) {
+		tcase_add_loop_test(t, an_edited_orphan_is_repaired, 0, ND_COUNT(edits));
 		tcase_add_test(t, an_owned_table_is_refused_to_others);
-	else
-		printf("skipped: this kernel has no owned tables that persist\n");
+	}
 	tcase_add_loop_test(t, the_path_may_change_between_two_lives, 0, 2);
 	tcase_add_test(t, a_plain_table_survives_other_programs_commits);
-	tcase_add_loop_test(t, the_cost_grows_with_the_ports_and_no_faster, 0, 2);
+	tcase_add_loop_test(t, the_cost_grows_with_the_ports_and_no_faster, 0, ways);
 	suite_add_tcase(s, t);
 	tcase_set_timeout(p, 120);
-	tcase_add_loop_test(p, frames_pass_as_the_port_s_rules_say, 0, 2);
+	tcase_add_loop_test(p, frames_pass_as_the_port_s_rules_say, 0, ways);
 	tcase_add_test(p, the_first_source_becomes_the_only_one);
 	tcase_add_test(p, answers_come_back_and_nothing_else);
 	tcase_add_test(p, more_connections_than_allowed_are_dropped);
