@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* nft.h -- the nftables engine: plan items of the kinds NFT_CHAIN and NFT_ELEM, one transaction
  *
- * The engine owns the tables "inet netd" and "bridge netd". Their skeleton (base chains, sets,
- * rules) is made in the same transaction as the first item, and the tables go with the last one.
+ * The engine owns the table "inet netd". Its skeleton (base chains, sets, rules) is made in the same
+ * transaction as the first item, and the table goes with the last one.
  * Undoing a committed batch is committing its inverse: the steps newest first, create and remove
  * exchanged, `was` and `want` exchanged.
  *

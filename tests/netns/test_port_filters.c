@@ -358,7 +358,8 @@ START_TEST(nft_reads_its_own_listing_back)
 {
 	ND_AUTO(port_filter_free) struct port_filter *a = clean_traffic("vnet0"), *b = every_other(),
 						      *d = clean_traffic("a.b-c_d@9");
-	const struct port_filter *all[] = { a, b, d, NULL, NULL, NULL };
+	struct port_filter *more[ND_COUNT(optional)];
+	const struct port_filter *all[3 + ND_COUNT(optional)] = { a, b, d };
 	ND_AUTO(free) char *text = NULL;
 	struct port_filters *pf;
 	size_t n = 3;
@@ -369,7 +370,7 @@ START_TEST(nft_reads_its_own_listing_back)
 		char name[IFNAMSIZ];
 
 		snprintf(name, sizeof(name), "opt%zu", i);
-		all[n] = optional[i].make(name);
+		all[n] = more[i] = optional[i].make(name);
 		n += kernel_has(all[n], optional[i].what);
 	}
 	pf = engine(_i);
@@ -379,6 +380,8 @@ START_TEST(nft_reads_its_own_listing_back)
 		printf("%s\n%s\n", text, shell("nft list ruleset", NULL));
 	ck_assert_int_eq(status, 0);
 	port_filters_free(pf);
+	for (size_t i = 0; i < ND_COUNT(optional); i++)
+		port_filter_free(more[i]);
 }
 END_TEST
 
@@ -974,11 +977,10 @@ int main(void)
 {
 	Suite *s = suite_create("port_filters");
 	TCase *t = tcase_create("engine"), *p = tcase_create("packets");
-
+	/* twice: with persistent owned tables, and as on a kernel without them */
 	const int ways = kernel_persists() ? 2 : 1;
 
 	tcase_set_timeout(t, 120);
-	/* twice: with persistent owned tables, and as on a kernel without them */
 	if (!kernel_persists())
 		printf("skipped: this kernel has no owned tables that persist\n");
 	tcase_add_loop_test(t, every_kind_of_test_is_read_as_it_was_written, 0, ways * ND_COUNT(kinds));
