@@ -74,7 +74,7 @@ class Run(netdtest.TestCase):
                 f.write("""<interface type='network'><mac address='%s'/><source network='default'/>
                     <driver name='%s'/><teaming type='persistent'/><alias name='ua-standby'/></interface>""" % (SECOND, driver))
             self.netd.ctl("attach-device", "one", path)
-            found = self.told("sleep 2; cd /sys/class/net; m=$(basename $(readlink eth*/master)); s=$(basename $m/lower_*); "
+            found = self.told("sleep 2; cd /sys/class/net; m=$(basename $(readlink eth*/master)); s=$(ls $m | sed -n s/^lower_//p); "
                               "echo = $m $s $(cat $s/device/features) $(cat $s/address)",
                               r"= (eth\d) (eth\d) ([01]{64}) " + SECOND)
             master, standby, bits = found[1], found[2], found[3]
