@@ -2,9 +2,7 @@
 #include "netd/daemon/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 
 #include "netd/base/effect.h"
 #include "netd/base/log.h"
+#include "netd/daemon/launch.h"
 
 /* One that was taken over may talk without end: so many messages at a time, so often. */
 #define MESSAGES_PER_TURN 16
@@ -70,14 +69,8 @@ static void end_describe(struct child *p, char *to, size_t size)
 
 	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		snprintf(to, size, "ended");
-	else if (info.si_code == CLD_EXITED)
-		snprintf(to, size, "exited with status %d", info.si_status);
-	else if (info.si_status == SIGSYS)
-		snprintf(to, size, "was killed by its system call filter (the kernel's log names the "
-			 "call: type=1326)");
 	else
-		snprintf(to, size, "was killed by signal %d (%s)", info.si_status,
-			 strsignal(info.si_status));
+		launch_describe_end(&info, to, size);
 }
 
 static int on_pidfd(sd_event_source *source, int fd, uint32_t events, void *arg)
@@ -208,42 +201,17 @@ static struct child *process_new(sd_event *event, const struct child_kind *kind,
 	return p;
 }
 
-/* Nothing of netd reaches the child but stderr and the channel: descriptors, signal mask and
- * handlers, environment and terminal stay behind. */
+/* Nothing of netd reaches the child but stderr and the channel. */
 static int start(const char *path, char *const argv[], int channel_fd, pid_t *pid_out)
 {
 	/* Symbols are looked up while a spare waits, not during a start, and before a sandbox is
 	 * closed. */
 	char *const environment[] = { (char *)"LD_BIND_NOW=1", NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int r;
+	const int fds[] = { -1, -1, STDERR_FILENO, [FD_CHANNEL] = channel_fd };
+	const struct launch what = { .path = path, .argv = argv, .environment = environment,
+				    .fds = fds, .n_fds = ND_COUNT(fds) };
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawn_file_actions_init(&files) != 0)
-		return -ENOMEM;
-	if (posix_spawnattr_init(&attr) != 0) {
-		posix_spawn_file_actions_destroy(&files);
-		return -ENOMEM;
-	}
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-				 POSIX_SPAWN_SETSID);
-	r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&files, 0, 1);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&files, channel_fd, FD_CHANNEL);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(&files, FD_CHANNEL + 1);
-	if (r == 0)
-		r = posix_spawn(pid_out, path, &files, &attr, argv, environment);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attr);
-	return -r;
+	return launch(&what, pid_out);
 }
 
 int child_spawn(sd_event *event, const struct child_kind *kind, const char *path,

@@ -45,6 +45,7 @@ static const struct key keys[] = {
 	{ "max_calls_per_client", KEY_UINT, AT(max_calls_per_client), 1, 1000 },
 	{ "max_message_kib", KEY_UINT, AT(max_message_kib), 16, 32768 },
 	{ "auth_timeout_s", KEY_UINT, AT(auth_timeout_s), 1, 3600 },
+	{ "script_timeout_s", KEY_UINT, AT(script_timeout_s), 1, 3600 },
 };
 
 static const struct { const char *name; int level; } levels[] = {
@@ -85,6 +86,7 @@ int netd_config_init(struct netd_config *c, const char *root, struct nd_error *e
 		.max_calls_per_client = 16,
 		.max_message_kib = 32768,
 		.auth_timeout_s = 30,
+		.script_timeout_s = 30,
 	};
 	return c->group && c->polkit_prefix ? 0 : nd_error_nomem(err);
 }

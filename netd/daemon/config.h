@@ -28,6 +28,7 @@ struct netd_config {
 	bool autostart;
 	unsigned max_clients, max_unauthenticated, max_calls_per_client, max_message_kib;
 	unsigned auth_timeout_s;
+	unsigned script_timeout_s;	/* of <script> and <downscript> of guests' interfaces */
 };
 
 /* All keys at their defaults. root: as in paths_init(); instances with other roots get other uids

@@ -26,10 +26,11 @@ struct guest_status guest_status_of(const struct guest *g);
  * stale in the file is put right when the guest is adopted. */
 void guest_record(struct guest *g);
 
+/* Aliases for devices without: net0, virtio-disk-vda, serial0 (guest_alias.c). */
+int guest_name_devices(struct dom_def *live, struct nd_error *err);
+
 /* ---- its start (guest_start.c) ---- */
 
-/* Aliases for devices without: net0, virtio-disk-vda, serial0. */
-int guest_name_devices(struct dom_def *live, struct nd_error *err);
 /* What a start that was cut off had left is cleared away: the autostart that waited for it goes on. */
 void guest_cut_off_over(struct guest *g);
 /* After an end that was to be followed by a start; live is taken. Failures are logged. */

@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_script.h"
 #include "netd/daemon/guest_tune.h"
 
 struct device_op {
@@ -18,6 +19,7 @@ struct device_op {
 	struct dom_device *device;
 	bool live, config;
 	struct vmm_nic nic;		/* attach */
+	struct guest_script_walk script;	/* of one NIC */
 	struct guest_plug plug;
 	char id[VMM_ID_MAX];		/* detach, update, removed: the NIC's alias */
 };
@@ -152,12 +154,51 @@ static int attach_unmake(struct operation *op)
 	return OP_DONE;
 }
 
+static bool attaches_script(struct device_op *o)
+{
+	return o->live && guest_has_scripts(last_nic(o), 1);
+}
+
+/* Worker. The next netd finds that the guest does not have it, and runs the downscript, if this one is killed. */
+static int attach_note(struct operation *op, struct nd_error *err)
+{
+	return attaches_script(device_of(op)) ? guest_change_record_live(op, err) : OP_DONE;
+}
+
+static int attach_unnote(struct operation *op)
+{
+	if (attaches_script(device_of(op)))
+		guest_record(guest_change_of(op)->guest);
+	return OP_DONE;
+}
+
+static int run_script(struct device_op *o, const struct dom_nic *nic, bool down, struct nd_error *err)
+{
+	o->script = (struct guest_script_walk){ .op = &o->c.op, .guest = o->c.guest, .nics = nic, .n = 1, .down = down };
+	return guest_scripts_run(&o->script, err);
+}
+
+static int attach_script(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	return o->live ? run_script(o, last_nic(o), false, err) : OP_DONE;
+}
+
+static int attach_downscript(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+
+	return o->live ? run_script(o, last_nic(o), true, NULL) : OP_DONE;
+}
+
 static void on_plugged(void *arg, const struct nd_error *err)
 {
 	operation_resume(arg, err ? -err->code : 0, err);
 }
 
-static int before_plug(struct operation *op, struct nd_error *err)
+/* Does nothing, and takes back what the next step did, which waits. */
+static int before(struct operation *op, struct nd_error *err)
 {
 	return OP_DONE;
 }
@@ -230,7 +271,10 @@ static const struct op_step attach_steps[] = {
 	{ "checking", false, attach_check, NULL },
 	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	{ "making its device", true, attach_make, attach_unmake },
-	{ "before the port", false, before_plug, attach_unplug },
+	{ "noting its name", true, attach_note, attach_unnote },
+	{ "before its script", false, before, attach_downscript },
+	{ "running its script", false, attach_script, NULL },
+	{ "before the port", false, before, attach_unplug },
 	{ "plugging it into its network", false, attach_plug, NULL },
 	{ "tuning its device", true, attach_tune, NULL },
 	{ "telling the guest", false, attach_tell, NULL },
@@ -337,6 +381,13 @@ static int removed_unplug(struct operation *op, struct nd_error *err)
 	return guest_nic_unplug(o->c.netd, o->c.guest, nic, on_unplugged, op) == 0 ? OP_WAIT : OP_DONE;
 }
 
+static int removed_script(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	return run_script(o, nic_by_alias(o->c.guest->live, o->id), true, NULL);
+}
+
 /* Worker. */
 static int removed_unmake(struct operation *op, struct nd_error *err)
 {
@@ -361,6 +412,7 @@ static int removed_commit(struct operation *op, struct nd_error *err)
 static const struct op_step removed_steps[] = {
 	{ "checking", false, removed_check, NULL },
 	{ "unplugging it from its network", false, removed_unplug, NULL },
+	{ "running its downscript", false, removed_script, NULL },
 	{ "removing its device", true, removed_unmake, NULL },
 	{ "recording the live state", true, record_live, NULL },
 	{ "committing", false, removed_commit, NULL },
@@ -400,75 +452,6 @@ void guest_nics_compare(struct guest *g, const struct vmm_hello *hello)
 }
 
 /* ---- update ---- */
-
-static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
-{
-	bool differs = a->n_tags != b->n_tags || a->trunk != b->trunk;
-
-	for (size_t i = 0; i < a->n_tags && !differs; i++)
-		differs = a->tags[i].id != b->tags[i].id || a->tags[i].native != b->tags[i].native;
-	return differs;
-}
-
-static bool driver_differs(const struct dom_nic *a, const struct dom_nic *b)
-{
-	return a->driver != b->driver || a->queues != b->queues || a->event_idx != b->event_idx ||
-	       a->ioeventfd != b->ioeventfd || a->tx_mode != b->tx_mode || a->rss != b->rss ||
-	       a->rss_hash_report != b->rss_hash_report || a->rx_queue_size != b->rx_queue_size ||
-	       a->tx_queue_size != b->tx_queue_size || memcmp(&a->host, &b->host, sizeof(a->host)) != 0 ||
-	       memcmp(&a->guest, &b->guest, sizeof(a->guest)) != 0;
-}
-
-static bool tune_differs(const struct dom_nic *a, const struct dom_nic *b)
-{
-	return a->has_sndbuf != b->has_sndbuf || a->sndbuf_bytes != b->sndbuf_bytes;
-}
-
-static bool addresses_differ(const struct dom_nic *a, const struct dom_nic *b)
-{
-	bool differs = a->n_ips != b->n_ips || a->n_routes != b->n_routes;
-
-	for (size_t i = 0; !differs && i < a->n_ips; i++)
-		differs = !nd_ip_equal(&a->ips[i].address, &b->ips[i].address) ||
-			  !nd_ip_equal(&a->ips[i].peer, &b->ips[i].peer) ||
-			  a->ips[i].prefix != b->ips[i].prefix;
-	for (size_t i = 0; !differs && i < a->n_routes; i++)
-		differs = !nd_ip_equal(&a->routes[i].address, &b->routes[i].address) ||
-			  !nd_ip_equal(&a->routes[i].gateway, &b->routes[i].gateway) ||
-			  route_def_prefix(&a->routes[i]).len != route_def_prefix(&b->routes[i]).len ||
-			  a->routes[i].metric != b->routes[i].metric;
-	return differs;
-}
-
-/* Of what the client's document says, the rest must be as it is. */
-static int check_same(const struct dom_nic *is, struct dom_nic *asked, struct nd_error *err)
-{
-	const struct { const char *what; bool differs; } parts[] = {
-		{ "type", is->type != asked->type },
-		{ "source network", !nd_streq0(is->network, asked->network) },
-		{ "source bridge", is->type == DOM_NIC_BRIDGE && !nd_streq0(is->bridge, asked->bridge) },
-		{ "source device", !nd_streq0(is->dev, asked->dev) || is->mode != asked->mode },
-		{ "portgroup", !nd_streq0(is->portgroup, asked->portgroup) },
-		{ "driver", driver_differs(asked, is) },
-		{ "backend", !nd_streq0(is->backend_tap, asked->backend_tap) ||
-			     !nd_streq0(is->backend_vhost, asked->backend_vhost) },
-		{ "addresses or routes", addresses_differ(is, asked) },
-		{ "send buffer", tune_differs(is, asked) },
-		{ "coalescing", asked->coalesce_rx_frames != is->coalesce_rx_frames },
-		{ "teaming", asked->teaming != is->teaming },
-		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
-		{ "isolation", asked->isolated != is->isolated },
-		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },
-		{ "virtualport", asked->virtualport.type != is->virtualport.type },
-	};
-
-	for (size_t i = 0; i < ND_COUNT(parts); i++)
-		if (parts[i].differs)
-			return nd_error_set(err, ND_ERR_OPERATION_UNSUPPORTED,
-					    "cannot modify network device %s while the guest runs",
-					    parts[i].what);
-	return 0;
-}
 
 static int update_config(struct device_op *o, struct nd_error *err)
 {
@@ -524,7 +507,7 @@ static int update_check(struct operation *op, struct nd_error *err)
 	if (r < 0)
 		return r;
 	nic = &o->c.live->nics[at];
-	r = check_same(nic, &o->device->nic, err);
+	r = guest_nic_check_same(nic, &o->device->nic, err);
 	nic->link = o->device->nic.link;
 	nic->bandwidth = asked_bandwidth(o);
 	snprintf(o->id, sizeof(o->id), "%s", nic->info.alias);

@@ -11,12 +11,14 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_console.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_script.h"
 #include "netd/daemon/ports.h"
 
 struct end {
 	struct guest_change c;		/* first; c.live is what ran */
 	struct guest_end how;
 	struct guest_unplug_walk walk;
+	struct guest_script_walk scripts;
 };
 
 static struct end *end_of(struct operation *op)
@@ -122,6 +124,19 @@ static int end_unplug(struct operation *op, struct nd_error *err)
 	return guest_unplug_all(&e->walk);
 }
 
+static int end_scripts(struct operation *op, struct nd_error *err)
+{
+	struct end *e = end_of(op);
+	const struct guest *g = e->c.guest;
+	const struct dom_def *live = g->live;
+
+	if (g->cut_off && !g->scripts_begun)	/* also the devices of these names may be somebody else's */
+		return OP_DONE;
+	e->scripts = (struct guest_script_walk){ .op = op, .guest = e->c.guest, .nics = live->nics,
+						 .n = live->n_nics, .down = true };
+	return guest_scripts_run(&e->scripts, NULL);
+}
+
 /* Worker. */
 static int end_clear(struct operation *op, struct nd_error *err)
 {
@@ -157,6 +172,7 @@ static const struct op_step end_steps[] = {
 	{ "checking", false, end_check, NULL },
 	{ "ending its process", false, end_process, NULL },
 	{ "unplugging it from networks", false, end_unplug, NULL },
+	{ "running the downscripts", false, end_scripts, NULL },
 	{ "clearing away", true, end_clear, NULL },
 	{ "becoming inactive", false, end_commit, NULL },
 };

@@ -48,5 +48,8 @@ int guest_nic_plug(struct guest_plug *p, const struct guest *g, struct nd_error 
 int guest_nic_unplug(struct netd *d, const struct guest *g, const struct dom_nic *nic,
 		     void (*done)(void *arg), void *arg);
 
+/* A running NIC's new document: what cannot change must be as it is. ND_ERR_OPERATION_UNSUPPORTED. */
+int guest_nic_check_same(const struct dom_nic *is, const struct dom_nic *asked, struct nd_error *err);
+
 /* What the process is told of the NIC; descriptors -1. mtu: of the network, 0 where none is set. */
 void guest_nic_config(const struct dom_nic *nic, uint32_t mtu_bytes, struct vmm_nic *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest_start.c -- a document becomes a running guest, or nothing of it stays
  *
- *	names -> live file -> files -> devices -> ports -> process -> CONFIG -> START -> active
+ *	names -> live file -> files -> devices -> scripts -> ports -> process -> CONFIG -> START -> active
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,12 +13,14 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_script.h"
 
 struct start {
 	struct guest_change c;		/* first; c.live is being made */
 	struct vmm_config config;
 	int terminal_fd;		/* the guest's, -1: none */
 	struct guest_vmm *vmm;
+	struct guest_script_walk scripts;
 	struct guest_plug plug;
 	struct guest_unplug_walk walk;
 	size_t nic_at;
@@ -32,50 +34,6 @@ static struct start *start_of(struct operation *op)
 }
 
 /* ---- names and numbers ---- */
-
-static int give_alias(struct dom_info *info, const char *prefix, const char *rest,
-		      struct nd_error *err)
-{
-	if (info->alias)
-		return 0;
-	if (asprintf(&info->alias, "%s%s", prefix, rest) >= 0)
-		return 0;
-	info->alias = NULL;
-	return nd_error_nomem(err);
-}
-
-static bool alias_taken(const struct dom_def *def, const char *alias)
-{
-	for (size_t i = 0; i < def->n_nics; i++)
-		if (def->nics[i].info.alias && nd_streq(def->nics[i].info.alias, alias))
-			return true;
-	return false;
-}
-
-int guest_name_devices(struct dom_def *live, struct nd_error *err)
-{
-	char alias[32];
-	unsigned next = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < live->n_nics && r == 0; i++) {
-		if (live->nics[i].info.alias)
-			continue;
-		do	/* of NICs that came and went the numbers are not in order */
-			snprintf(alias, sizeof(alias), "net%u", next++);
-		while (alias_taken(live, alias));
-		r = give_alias(&live->nics[i].info, alias, "", err);
-	}
-	for (size_t i = 0; i < live->n_disks && r == 0; i++)
-		r = give_alias(&live->disks[i].info, "virtio-disk-", live->disks[i].target, err);
-	for (size_t i = 0; i < live->n_rngs && r == 0; i++)
-		r = give_alias(&live->rngs[i].info, "rng", "0", err);
-	for (size_t i = 0; i < live->n_serials && r == 0; i++)
-		r = give_alias(&live->serials[i].info, "serial", "0", err);
-	for (size_t i = 0; i < live->n_consoles && r == 0; i++)
-		r = give_alias(&live->consoles[i].info, "serial", "0", err);
-	return r;
-}
 
 static bool uid_taken(const struct guests *guests, uid_t uid)
 {
@@ -131,13 +89,17 @@ static int start_uncheck(struct operation *op)
 
 /* ---- the live file ---- */
 
+static int write_starting(struct start *s, int reason, struct nd_error *err)
+{
+	struct guest_status status = { .state = GUEST_SHUT_OFF, .reason = reason, .uid = s->c.guest->uid };
+
+	return guest_store_write_live(s->c.netd->guest_store, s->c.live, &status, err);
+}
+
 /* Worker. */
 static int start_announce(struct operation *op, struct nd_error *err)
 {
-	struct start *s = start_of(op);
-	struct guest_status status = { .state = GUEST_SHUT_OFF, .uid = s->c.guest->uid };
-
-	return guest_store_write_live(s->c.netd->guest_store, s->c.live, &status, err);
+	return write_starting(start_of(op), 0, err);
 }
 
 static int start_unannounce(struct operation *op)
@@ -246,6 +208,44 @@ static int start_unmake(struct operation *op)
 	return OP_DONE;
 }
 
+/* ---- scripts ---- */
+
+/* Worker. The next netd runs the downscripts, by their devices' names, if this one is killed. */
+static int start_note(struct operation *op, struct nd_error *err)
+{
+	struct start *s = start_of(op);
+
+	return guest_has_scripts(s->c.live->nics, s->c.live->n_nics) ? write_starting(s, GUEST_STATUS_SCRIPTS, err)
+								     : OP_DONE;
+}
+
+static int start_scripts(struct operation *op, struct nd_error *err)
+{
+	struct start *s = start_of(op);
+
+	s->scripts = (struct guest_script_walk){ .op = op, .guest = s->c.guest, .nics = s->c.live->nics,
+						 .n = s->c.live->n_nics };
+	return guest_scripts_run(&s->scripts, err);
+}
+
+/* Also of the NIC whose script failed: perhaps it did so half-way. */
+static int start_downscripts(struct operation *op)
+{
+	struct start *s = start_of(op);
+	size_t n = s->scripts.at < s->scripts.n ? s->scripts.at + 1 : s->scripts.n;
+
+	s->scripts = (struct guest_script_walk){ .op = op, .guest = s->c.guest, .nics = s->c.live->nics, .n = n,
+						 .down = true };
+	return guest_scripts_run(&s->scripts, NULL);
+}
+
+/* A step that fails has undone itself, which one that waits cannot. So this one stands before it, does nothing
+ * and takes back what the next one did. */
+static int start_before(struct operation *op, struct nd_error *err)
+{
+	return OP_DONE;
+}
+
 /* ---- ports ---- */
 
 static int plug_next(struct start *s, struct nd_error *err);
@@ -293,13 +293,6 @@ static int unplug_walk(struct operation *op)
 static int start_plug(struct operation *op, struct nd_error *err)
 {
 	return plug_next(start_of(op), err);
-}
-
-/* A step that fails has undone itself, which plugging cannot: it waits. So this one stands before
- * it, does nothing and takes back what the next one did. */
-static int start_before_plug(struct operation *op, struct nd_error *err)
-{
-	return OP_DONE;
 }
 
 /* Worker. */
@@ -433,7 +426,10 @@ static const struct op_step start_steps[] = {
 	{ "announcing it", true, start_announce, start_unannounce },
 	{ "opening its files", true, start_open, start_unopen },
 	{ "making its devices", true, start_make, start_unmake },
-	{ "before the ports", false, start_before_plug, unplug_walk },
+	{ "noting its devices' names", true, start_note, NULL },
+	{ "before the scripts", false, start_before, start_downscripts },
+	{ "running the scripts", false, start_scripts, NULL },
+	{ "before the ports", false, start_before, unplug_walk },
 	{ "plugging it into networks", false, start_plug, NULL },
 	{ "tuning its devices", true, start_tune, NULL },
 	{ "starting its process", false, start_spawn, start_kill },

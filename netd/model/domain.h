@@ -94,6 +94,7 @@ struct dom_nic {
 	size_t n_ips;
 	struct route_def *routes;
 	size_t n_routes;
+	char *script, *downscript;	/* type ethernet: programs of the host's, with the device's name */
 	struct nd_uuid portid;		/* live documents, type network */
 	bool has_portid;
 	struct vlan_def vlan;

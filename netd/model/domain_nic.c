@@ -114,6 +114,38 @@ static const struct xml_elem nic_source_elem = {
 	XML_CHILDREN(nic_source_children),
 };
 
+static int check_path(struct xml_in *in, const xmlNode *node, const char *path)
+{
+	return path[0] == '/' ? 0 : xml_fail(in, node, ND_ERR_XML, "'%.300s' is not an absolute path", path);
+}
+
+static const struct xml_attr script_attrs[] = {
+	{ .name = "path", .kind = XML_STR, NIC(script), .required = true },
+};
+
+static int script_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	return check_path(in, node, ((const struct dom_nic *)self)->script);
+}
+
+static const struct xml_elem script_elem = {
+	.name = "script", .size = sizeof(struct dom_nic), XML_ATTRS(script_attrs), .check = script_check,
+};
+
+static const struct xml_attr downscript_attrs[] = {
+	{ .name = "path", .kind = XML_STR, NIC(downscript), .required = true },
+};
+
+static int downscript_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	return check_path(in, node, ((const struct dom_nic *)self)->downscript);
+}
+
+static const struct xml_elem downscript_elem = {
+	.name = "downscript", .size = sizeof(struct dom_nic), XML_ATTRS(downscript_attrs),
+	.check = downscript_check,
+};
+
 /* Names that netd gives itself. */
 static bool is_given(const char *name)
 {
@@ -238,6 +270,8 @@ static const struct xml_child nic_children[] = {
 	{ .elem = &elem_virtualport, AT(virtualport) },
 	{ .elem = &elem_port_bandwidth, AT(bandwidth) },
 	{ .elem = &port_elem },
+	{ .elem = &script_elem },
+	{ .elem = &downscript_elem },
 	{ .elem = &nic_target_elem },
 	{ .elem = &model_elem },
 	{ .elem = &elem_dom_nic_driver },
@@ -331,6 +365,9 @@ static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_
 	if (nic->coalesce_rx_frames && (nic->type == DOM_NIC_DIRECT || nic->target_managed == TRI_NO))
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<coalesce> is only possible for a TAP that is made for the guest");
+	if ((nic->script || nic->downscript) && nic->type != DOM_NIC_ETHERNET)
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "<%s> is not supported for type '%s'",
+				nic->script ? "script" : "downscript", type);
 	if (nic->backend_tap && nic->type == DOM_NIC_DIRECT)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<backend tap> is not possible for type 'direct': a macvtap has a device of its own");

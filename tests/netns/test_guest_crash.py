@@ -14,7 +14,8 @@ from guesttest import MAC, NIC, Guests
 from netdtest import nat_xml, sh, wait_for
 
 SECOND = "52:54:00:00:00:02"
-OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/><target dev='web%d'/>" \
+OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/>" \
+    "<script path='UP'/><downscript path='DOWN'/><target dev='web%d'/>" \
     "<source><ip address='192.168.7.1' prefix='24'/><route address='192.168.42.0' prefix='24' gateway='192.168.7.4'/></source>" \
     "<tune><sndbuf>70000</sndbuf></tune><coalesce><rx><frames max='7'/></rx></coalesce>" \
     "<bandwidth><inbound average='700'/></bandwidth></interface>"
@@ -31,10 +32,18 @@ class GuestCrash(Walk, Guests):
         super().setUp()
         self.netd.kill()
         self.servers_end()
+        self.marks = self.netd.root + "/marks"	# of devices whose script ran and downscript did not
+        self.kept_mark = False
+        os.mkdir(self.marks)
+        own = OWN
+        for name, command in ("UP", "touch"), ("DOWN", "rm -f"):
+            path = self.file(name, ("#!/bin/sh\n%s %s/$1\n" % (command, self.marks)).encode())
+            os.chmod(path, 0o755)
+            own = own.replace(name, path)
         self.network = self.file("net.xml", nat_xml().encode())
-        self.domain = self.file("web.xml", self.xml(devices=NIC % MAC + OWN % (9, 9) + "<console type='pty'/>").encode())
+        self.domain = self.file("web.xml", self.xml(devices=NIC % MAC + own % (9, 9) + "<console type='pty'/>").encode())
         self.nic = self.file("nic.xml", (NIC % SECOND).encode())
-        self.tap = self.file("tap.xml", ((OWN % (8, 8)).replace("192.168.", "172.16.")).encode())
+        self.tap = self.file("tap.xml", ((own % (8, 8)).replace("192.168.", "172.16.")).encode())
         self.before = netdtest.kernel_state()
 
     def op(self, name, check=True):
@@ -77,6 +86,9 @@ class GuestCrash(Walk, Guests):
     def ports(self):
         return re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", self.netd.ctl("net-port-list", "default", check=False).stdout)
 
+    def marks_fit(self):
+        return self.kept_mark or sorted(os.listdir(self.marks)) == sorted(t for t in self.taps() if t.startswith("web"))
+
     def parts(self):
         """What there is of the guest: processes, ports, devices, live files."""
         return len(self.pids()), sorted(self.ports()), sorted(self.taps()), sorted(self.live_files())
@@ -84,12 +96,12 @@ class GuestCrash(Walk, Guests):
     def is_whole(self):
         shown = self.netd.ctl("dumpxml", "web", check=False).stdout
         if "web" not in self.netd.ctl("list", "--name").stdout.split():
-            return self.parts() == (0, [], [], [])
+            return self.parts() == (0, [], [], []) and self.marks_fit()
         pids, ports, taps, files = self.parts()
         limits = re.findall(r"<inbound average='(\d+)'", shown)
         kept = [rate for tap in taps for rate in re.findall(r"1:1 root .*?rate (\d+)Kbit", sh("tc", "class", "show", "dev", tap, check=False).stdout)]
         return (sorted(int(l) * 8 for l in limits) == sorted(map(int, kept)) and pids == 1 and ports == sorted(re.findall(r"portid='(.*?)'", shown)) and taps == sorted(re.findall(r"<target dev='(\w+)'", shown)) and
-                len(files) == 2)
+                len(files) == 2 and self.marks_fit())
 
     def whole(self, where):
         """All of the guest is there, or nothing. What a killed netd left takes a moment to go."""
@@ -143,6 +155,7 @@ class GuestCrash(Walk, Guests):
             for error in errors_of(self.trace[n - 1]):
                 where = "%s of %s at effect %s" % (error, self.OPS[k], self.trace[n - 1])
                 self.fault("%d:%s" % (n, error))
+                self.kept_mark = "process downscript" in self.trace[n - 1]	# nothing but the log tells of it
                 self.netd.start()
                 before, done = self.do_until(k, True)
                 if done:
@@ -150,6 +163,9 @@ class GuestCrash(Walk, Guests):
                     self.assertEqual(before, self.document(), where)
                 self.whole(where)
                 self.finish(where)
+                if self.kept_mark:
+                    sh("rm", "-rf", self.marks)
+                    os.mkdir(self.marks)
 
     # --- the start of a daemon: beside a guest that runs, and with one to autostart ---
 
