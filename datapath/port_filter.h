@@ -35,9 +35,9 @@ enum filter_subject {
 
 enum filter_op {
 	FILTER_EQ, FILTER_NEQ, FILTER_RANGE, FILTER_NOT_RANGE,
-	/* Of FILTER_LINK, FILTER_NETWORK with len 4: the port's learned IPv4 address. */
+	/* Of payload with len 4: the port's learned IPv4 addresses. */
 	FILTER_LEARNED, FILTER_NOT_LEARNED,
-	FILTER_LEARN,			/* becomes the learned one when there is none; goes on when it is it */
+	FILTER_LEARN,			/* becomes one of them while there is room; goes on when it is one */
 };
 
 struct filter_test {
@@ -73,7 +73,7 @@ struct port_filter {
 	char ifname[IFNAMSIZ];
 	struct filter_chain *chains;	/* the first FILTER_STAGES are the stages', perhaps without rules */
 	size_t n_chains;
-	bool learns;			/* has a set for the learned address */
+	uint32_t learns;		/* so many IPv4 addresses at most; 0: none */
 };
 
 /* What a stage's chain is called in every filter: "frames_from". */

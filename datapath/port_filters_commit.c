@@ -78,7 +78,7 @@ static uint8_t kept_elems(const struct filter_change *c)
 
 static bool kept_set(const struct filter_change *c)
 {
-	return c->was && c->now && c->was->set && !c->was->bad_set && c->now->set;
+	return c->was && c->now && c->was->set_size && !c->was->bad_set && c->was->set_size == c->now->set_size;
 }
 
 static bool has_chain(const struct filter_table_port *p, const char *name)
@@ -106,17 +106,17 @@ static void drop_rest(const struct nft_target *to, const struct filter_change *c
 	for (size_t i = 0; p && i < p->n_chains; i++)
 		if (!has_chain(c->now, p->chains[i]->name))
 			nft_msg_drop_chain(to, p->chains[i]->name);
-	if (!p || !p->set || kept_set(c))
+	if (!p || !p->set_size || kept_set(c))
 		return;
 	filter_name("learned", p->key, name);
 	nft_msg_drop_set(to, name, (struct nft_label){ .name = "learned" });
 }
 
-/* One address; the kernel forgets none while its set stays. */
+/* The kernel forgets no address while its set stays. */
 static void put_learned_set(const struct nft_target *to, const struct filter_table_port *p, uint32_t number)
 {
 	struct nft_set_desc set = { .flags = NFT_SET_EVAL, .key_type = NFT_TYPE_IPADDR, .key_len = 4,
-				    .size = 1, .number = number };
+				    .size = p->set_size, .number = number };
 	char name[FILTER_NAME_SIZE];
 	uint8_t notes[NFT_NOTE_BYTES];
 
@@ -137,7 +137,7 @@ static void put_chains(const struct nft_target *to, const struct filter_change *
 	for (size_t i = 0; i < p->n_chains; i++)
 		if (!has_chain(c->was, p->chains[i]->name))
 			nft_msg_put_chain(to, p->chains[i]->name, NULL, 0, 0);
-	if (p->set && !kept_set(c))
+	if (p->set_size && !kept_set(c))
 		put_learned_set(to, p, number);
 }
 

@@ -131,10 +131,11 @@ static int take_learned(const struct nftnl_set *set, struct loader *l)
 	p = filter_table_get(l->t, key);
 	if (!p)
 		return -ENOMEM;
-	p->set = true;
+	p->set_size = nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE);
+	if (!p->set_size)	/* not one of ours */
+		l->t->sound = false;
 	p->bad_set = nftnl_set_get_u32(set, NFTNL_SET_FLAGS) != NFT_SET_EVAL ||
-		     nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN) != 4 ||
-		     nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE) != 1;
+		     nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN) != 4;
 	return 0;
 }
 

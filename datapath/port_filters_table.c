@@ -122,7 +122,7 @@ struct filter_table_port *filter_port_new(const struct port_filter *f)
 	filter_key(f->ifname, p->key);
 	memcpy(p->ifname, f->ifname, sizeof(p->ifname));
 	p->elems = wanted_elems(f);
-	p->set = f->learns;
+	p->set_size = f->learns;
 	p->made = port_filter_copy(f);
 	if (!p->made)
 		return NULL;
@@ -156,7 +156,7 @@ static int read_agrees(const struct filter_table_port *p, const struct port_filt
 {
 	size_t n = 0;
 
-	if (p->bad_elems || p->elems != wanted_elems(want) || p->bad_set || p->set != want->learns)
+	if (p->bad_elems || p->elems != wanted_elems(want) || p->bad_set || p->set_size != want->learns)
 		return 0;
 	for (size_t i = 0; i < want->n_chains; i++) {
 		int r = has_chain(want, i) ? chain_agrees(p, want, i) : 1;

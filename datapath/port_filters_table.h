@@ -19,7 +19,8 @@ struct filter_table_port {
 	struct filter_table_chain **chains;
 	size_t n_chains;
 	uint8_t elems, bad_elems;	/* bit per stage: its map names the port; leads elsewhere */
-	bool set, bad_set;		/* for the learned address; of another kind */
+	uint32_t set_size;		/* of the set of learned addresses; 0: none */
+	bool bad_set;			/* it is of another kind */
 	struct port_filter *made;	/* what it was made from; NULL: it was only read so far */
 };
 

@@ -76,7 +76,7 @@ static struct port_filter *every_learned(void)
 {
 	struct port_filter *f = port_filter_new("every2");
 
-	f->learns = true;
+	f->learns = 1;
 	for (unsigned subject = FILTER_LINK; subject <= FILTER_TRANSPORT; subject++)
 		for (unsigned op = FILTER_LEARNED; op <= FILTER_LEARN; op++)
 			test(rule(f, FILTER_FRAMES_FROM, FILTER_CONTINUE), subject, 12, 4, op, NULL);
@@ -344,7 +344,7 @@ START_TEST(what_a_compiler_must_not_make_is_refused)
 	c->chains[FILTER_FRAMES_TO].rules[0].verdict = FILTER_DROP;
 	test(&c->chains[FILTER_FRAMES_TO].rules[0], FILTER_NETWORK, 12, 4, FILTER_LEARN, NULL);
 	ck_assert_int_eq(port_filters_apply(pf, (const struct port_filter *const *)&c, 1, &err), -EINVAL);
-	c->learns = true;
+	c->learns = 1;
 	apply_one(pf, c);
 	port_filters_free(pf);
 }
