@@ -90,6 +90,8 @@ const char *nd_err_prefix(enum nd_err kind)
 	case ND_ERR_OPERATION_DENIED:		return "operation forbidden: ";
 	case ND_ERR_NO_DOMAIN:			return "Domain not found: ";
 	case ND_ERR_NO_NETWORK:			return "Network not found: ";
+	case ND_ERR_NO_NWFILTER:		return "Network filter not found: ";
+	case ND_ERR_NO_NWFILTER_BINDING:	return "Network filter binding not found: ";
 	case ND_ERR_INVALID_MAC:		return "invalid MAC address: ";
 	case ND_ERR_AUTH_FAILED:		return "authentication failed: ";
 	case ND_ERR_AUTH_CANCELLED:		return "authentication cancelled: ";

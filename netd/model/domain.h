@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "netd/model/network.h"
+#include "netd/model/nwfilter.h"
 
 /* What a guest's bus holds: slot 0 is the host bridge. */
 #define DOM_SLOT_MAX 31
@@ -101,6 +102,7 @@ struct dom_nic {
 	struct virtualport_def virtualport;
 	struct bandwidth_def bandwidth;
 	enum tristate isolated;
+	struct nwfilter_ref filter;	/* what it may send and receive */
 	char *target;			/* the host's device; NULL: netd chooses */
 	enum tristate target_managed;	/* type ethernet: no: the device is there already */
 	int model;			/* an enum of one value: virtio */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "netd/model/domain_elements.h"
+#include "netd/model/nwfilter_attrs.h"
 
 /* What a bridge takes (IEEE 802.1Q 9.6). */
 enum { VLAN_FIRST = 1, VLAN_LAST = 4094 };
@@ -276,6 +277,7 @@ static const struct xml_child nic_children[] = {
 	{ .elem = &model_elem },
 	{ .elem = &elem_dom_nic_driver },
 	{ .elem = &elem_dom_nic_backend },
+	{ .elem = &elem_nwfilter_ref, AT(filter) },
 	{ .elem = &elem_dom_nic_tune },
 	{ .elem = &teaming_elem },
 	{ .elem = &link_elem },
@@ -368,6 +370,9 @@ static int check_means(struct xml_in *in, const xmlNode *node, const struct dom_
 	if ((nic->script || nic->downscript) && nic->type != DOM_NIC_ETHERNET)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "<%s> is not supported for type '%s'",
 				nic->script ? "script" : "downscript", type);
+	if (nic->filter.filter && (nic->type == DOM_NIC_DIRECT || nic->virtualport.type == VIRTUALPORT_OPENVSWITCH))
+		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
+				"<filterref> is only possible on a bridge of the kernel's, where frames are judged");
 	if (nic->backend_tap && nic->type == DOM_NIC_DIRECT)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED,
 				"<backend tap> is not possible for type 'direct': a macvtap has a device of its own");

@@ -8,6 +8,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/domain.h"
+#include "netd/model/nwfilter.h"
 #include "netd/model/port.h"
 #include "netd/model/xml.h"
 
@@ -102,6 +103,12 @@ int port_def_validate_schema(const char *xml, size_t len, const char *schema_dir
 			     struct nd_error *err)
 {
 	return check(xml, len, "(networkport_definition)", schema_dir, "networkport.rng", err);
+}
+
+int nwfilter_def_validate_schema(const char *xml, size_t len, const char *schema_dir,
+				 struct nd_error *err)
+{
+	return check(xml, len, "(nwfilter_definition)", schema_dir, "nwfilter.rng", err);
 }
 
 int dom_def_validate_schema(const char *xml, size_t len, const char *schema_dir,
