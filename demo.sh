@@ -71,7 +71,7 @@ ip -br link >"$root/links.before"
 nft list ruleset >"$root/rules.before"
 
 say "Starting netd in a network namespace of its own"
-NETD_SCHEMAS=$top/xml-schemas NETD_VMM=$bin/vmm/netd-vmm "$bin/netd/daemon/netd" --root "$root" \
+NETD_SCHEMAS=$top/xml-schemas NETD_NWFILTERS=$top/netd/nwfilter NETD_VMM=$bin/vmm/netd-vmm "$bin/netd/daemon/netd" --root "$root" \
 	--serve "$bin/netd/serve/netd-serve" 2>"$root/netd.log" &
 netd=$!
 for _ in $(seq 100); do

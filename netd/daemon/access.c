@@ -13,6 +13,7 @@
 #include "netd/daemon/calls.h"
 #include "netd/daemon/file.h"
 #include "netd/daemon/guest.h"
+#include "netd/daemon/nwfilters.h"
 #include "netd/daemon/polkit.h"
 
 #define ACTIONS_MAX 2		/* of a call */
@@ -30,10 +31,11 @@ struct client {
 
 /* ---- which actions a call takes ---- */
 
-enum object { CONNECT, NETWORK, PORT, DOMAIN };
+enum object { CONNECT, NETWORK, PORT, DOMAIN, FILTER, BINDING };
 
 static const char *const object_names[] = {
 	[CONNECT] = "connect", [NETWORK] = "network", [PORT] = "network-port", [DOMAIN] = "domain",
+	[FILTER] = "nwfilter", [BINDING] = "nwfilter-binding",
 };
 
 /* How the arguments say which network or guest the call is about. BY_NET: they begin with an lv_net;
@@ -172,6 +174,18 @@ static const struct rule {
 	{ "virDomainDetachDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainUpdateDeviceFlags", DOMAIN, "write", "save", BY_DOM, changes_definition },
 	{ "virDomainSetInterfaceParameters", DOMAIN, "write", "save", BY_DOM, tune_changes_definition },
+	{ "virConnectNumOfNWFilters", CONNECT, "search-nwfilters", NULL, UNNAMED },
+	{ "virConnectListNWFilters", CONNECT, "search-nwfilters", NULL, UNNAMED },
+	{ "virConnectListAllNWFilters", CONNECT, "search-nwfilters", NULL, UNNAMED },
+	{ "virConnectListAllNWFilterBindings", CONNECT, "search-nwfilter-bindings", NULL, UNNAMED },
+	{ "virNWFilterLookupByName", FILTER, "getattr", NULL, BY_NAME },
+	{ "virNWFilterLookupByUUID", FILTER, "getattr", NULL, BY_UUID },
+	{ "virNWFilterGetXMLDesc", FILTER, "read", NULL, BY_NET },
+	{ "virNWFilterDefineXML", FILTER, "write", "save", UNNAMED },
+	{ "virNWFilterDefineXMLFlags", FILTER, "write", "save", UNNAMED },
+	{ "virNWFilterUndefine", FILTER, "delete", NULL, BY_NET },
+	{ "virNWFilterBindingLookupByPortDev", BINDING, "getattr", NULL, BY_NAME },
+	{ "virNWFilterBindingGetXMLDesc", BINDING, "read", NULL, BY_NAME },
 	{ "netdNetworkPlan", NETWORK, "read", NULL, UNNAMED },
 	{ "netdNetworkStatus", NETWORK, "read", NULL, BY_NET },
 	{ "netdNetworkPlug", PORT, "create", NULL, BY_NET },
@@ -336,7 +350,7 @@ struct asking {
 	struct access_identity who;
 	char actions[ACTIONS_MAX][64];
 	size_t n, at;
-	bool guest;			/* of which name and uuid are, else of a network */
+	enum object object;		/* of which name and uuid are */
 	char name[256], uuid[ND_UUID_STRLEN];	/* "": none */
 };
 
@@ -386,7 +400,15 @@ static void on_answer(void *arg, const struct nd_error *refused)
 
 static int ask_next(struct asking *k, struct nd_error *err)
 {
-	struct polkit_detail details[3] = { { "connect_driver", k->guest ? "netd" : "network" } };
+	static const struct { const char *driver, *name, *uuid; } keys[] = {
+		[CONNECT] = { "network", NULL, NULL },
+		[NETWORK] = { "network", "network_name", "network_uuid" },
+		[PORT] = { "network", "network_name", "network_uuid" },
+		[DOMAIN] = { "netd", "domain_name", "domain_uuid" },
+		[FILTER] = { "nwfilter", "nwfilter_name", "nwfilter_uuid" },
+		[BINDING] = { "nwfilter", "nwfilter_binding_portdev", NULL },
+	};
+	struct polkit_detail details[3] = { { "connect_driver", keys[k->object].driver } };
 	char action[192];
 	struct polkit_question q = {
 		.pid = k->who.pid, .start_time = k->who.start_time, .uid = k->who.uid,
@@ -395,11 +417,9 @@ static int ask_next(struct asking *k, struct nd_error *err)
 
 	snprintf(action, sizeof(action), "%s%s", k->netd->config.polkit_prefix, k->actions[k->at]);
 	if (k->name[0])
-		details[q.n_details++] = (struct polkit_detail){
-			k->guest ? "domain_name" : "network_name", k->name };
+		details[q.n_details++] = (struct polkit_detail){ keys[k->object].name, k->name };
 	if (k->uuid[0])
-		details[q.n_details++] = (struct polkit_detail){
-			k->guest ? "domain_uuid" : "network_uuid", k->uuid };
+		details[q.n_details++] = (struct polkit_detail){ keys[k->object].uuid, k->uuid };
 	if (!k->who.pid || !k->who.start_time)
 		return nd_error_set(err, ND_ERR_AUTH_FAILED, "the process that asks has ended, or is not "
 				    "known");
@@ -497,14 +517,31 @@ static void name_guest(struct asking *k, enum naming naming, const void *args)
 	nd_uuid_format(&g->uuid, k->uuid);
 }
 
-/* What the call is about, as netd knows it: rules may tell networks and guests apart. */
+static void name_filter(struct asking *k, enum naming naming, const void *args)
+{
+	const struct nwfilters *filters = k->netd->nwfilters;
+	struct nd_uuid uuid = naming == BY_NAME ? (struct nd_uuid){ 0 } : uuid_in(naming, args);
+	const struct nwfilter_def *def = naming == BY_NAME ? nwfilters_find(filters, ((const lv_name_args *)args)->name)
+							   : nwfilters_find_uuid(filters, &uuid);
+
+	if (!def)
+		return;
+	snprintf(k->name, sizeof(k->name), "%s", def->name);
+	nd_uuid_format(&def->uuid, k->uuid);
+}
+
+/* What the call is about, as netd knows it: rules may tell networks, guests and filters apart. */
 static void name_object(struct asking *k, const struct rule *rule, const void *args)
 {
-	k->guest = rule->object == DOMAIN;
+	k->object = rule->object;
 	if (rule->naming == UNNAMED)
 		return;
-	if (k->guest)
+	if (k->object == DOMAIN)
 		name_guest(k, rule->naming, args);
+	else if (k->object == FILTER)
+		name_filter(k, rule->naming, args);
+	else if (k->object == BINDING)
+		snprintf(k->name, sizeof(k->name), "%s", ((const lv_nwfilter_binding *)args)->device);
 	else
 		name_network(k, rule->naming, args);
 }

@@ -13,6 +13,7 @@ int calls_init(struct calls *c, struct nd_error *err)
 		{ network_methods, n_network_methods },
 		{ port_methods, n_port_methods },
 		{ node_methods, n_node_methods },
+		{ nwfilter_methods, n_nwfilter_methods },
 		{ domain_methods, n_domain_methods },
 		{ domain_life_methods, n_domain_life_methods },
 		{ domain_nic_methods, n_domain_nic_methods },

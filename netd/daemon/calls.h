@@ -23,9 +23,9 @@ void calls_fini(struct calls *c);
 
 /* The tables that make up program "remote", one per file. */
 extern const struct rpc_method connect_methods[], network_methods[], port_methods[],
-	missing_methods[], netd_methods[], node_methods[];
+	missing_methods[], netd_methods[], node_methods[], nwfilter_methods[];
 extern const size_t n_connect_methods, n_network_methods, n_port_methods, n_missing_methods,
-	n_netd_methods, n_node_methods;
+	n_netd_methods, n_node_methods, n_nwfilter_methods;
 
 /* A row without arguments, without result, with both */
 #define CALL(number, api_, flags_, args_type, ret_type, handler) \

@@ -10,7 +10,9 @@
 #include "netd/daemon/drift.h"
 #include "netd/daemon/foreign.h"
 #include "netd/daemon/guest_life.h"
+#include "netd/daemon/guest_nwfilter.h"
 #include "netd/daemon/listen.h"
+#include "netd/daemon/nwfilters.h"
 #include "netd/daemon/load.h"
 #include "netd/daemon/reconcile.h"
 #include "netd/daemon/takeover.h"
@@ -81,6 +83,8 @@ static int new_parts(struct netd *d, struct nd_error *err)
 	if (r == 0)
 		r = guests_init(&d->guests, err);
 	if (r == 0)
+		r = nwfilters_new(&d->paths, &d->nwfilters, err);
+	if (r == 0)
 		r = store_new(&d->paths, &d->store, err);
 	if (r == 0)
 		r = guest_store_new(&d->paths, &d->guest_store, err);
@@ -89,6 +93,8 @@ static int new_parts(struct netd *d, struct nd_error *err)
 				   &d->lease_dirs, err);
 	if (r == 0)
 		r = datapath_new(&dp, &d->datapath, err);
+	if (r == 0)
+		r = nic_filters_new(d->datapath, &d->nic_filters, err);
 	if (r == 0)
 		r = worker_new(d->event, &d->worker, err);
 	if (r == 0)
@@ -183,10 +189,12 @@ void daemon_free(struct netd *d)
 	host_dns_free(d->host_dns);
 	events_free(d->events);
 	op_queue_free(d->operations);
+	nic_filters_free(d->nic_filters);
 	datapath_free(d->datapath);
 	lease_dirs_free(d->lease_dirs);
 	store_free(d->store);
 	guest_store_free(d->guest_store);
+	nwfilters_free(d->nwfilters);
 	guests_fini(&d->guests);
 	registry_fini(&d->networks);
 	sd_event_unref(d->event);
@@ -195,16 +203,28 @@ void daemon_free(struct netd *d)
 	free(d);
 }
 
+/* Before anything else can come onto the worker. */
+static void adopt_nic_filters(struct netd *d)
+{
+	struct nd_error err = { 0 };
+
+	if (guest_nwfilter_adopt_all(d, &err) < 0)
+		nd_log(LOG_ERR, NULL, "filters of guests' interfaces cannot be made as they should be: %s", err.text);
+}
+
 int daemon_start(struct netd *d, struct nd_error *err)
 {
 	int r = 0;
 
+	d->unread += nwfilters_load(d->nwfilters);
 	load_all(d);
 	d->unread += guest_load(d, false);
 	takeover_load(d);
 	r = listen_all(d, err);		/* first, since nothing has to be taken back; none is answered yet */
 	if (r == 0 && d->config.repair)	/* before the look at the kernel, so that nothing falls in between */
 		r = drift_new(d, &d->drift, err);
+	if (r == 0)
+		adopt_nic_filters(d);
 	if (r == 0)
 		r = reconcile_start(d, err);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "netd/base/log.h"
+#include "netd/daemon/guest_nwfilter.h"
 #include "netd/daemon/guest_store.h"
 
 void *guest_change_new(struct guest *g, size_t size, guest_done done, void *arg,
@@ -26,6 +27,7 @@ void guest_change_free(struct guest_change *c)
 {
 	dom_def_free(c->def);
 	dom_def_free(c->live);
+	nic_filter_changes_free(c->filters, c->n_filters);
 	free(c);
 }
 
@@ -105,5 +107,6 @@ int guest_change_commit(struct operation *op, struct nd_error *err)
 		swap(&c->guest->def, &c->def);
 	if (c->live && c->guest->live)
 		swap(&c->guest->live, &c->live);
+	guest_nwfilter_committed(c);
 	return OP_DONE;
 }

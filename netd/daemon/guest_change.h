@@ -3,6 +3,7 @@
 #pragma once
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/guest_vmm.h"
+#include "netd/daemon/nic_filters.h"
 
 struct guest_change {
 	struct operation op;		/* first */
@@ -12,6 +13,9 @@ struct guest_change {
 	void *arg;
 	struct dom_def *def;		/* becomes the persistent definition */
 	struct dom_def *live;		/* becomes the live document */
+	struct nic_filter_change *filters;	/* see guest_nwfilter.h ... */
+	size_t n_filters;
+	uint64_t filters_of;		/* ... and of which generation they are */
 	bool on, updated;
 };
 

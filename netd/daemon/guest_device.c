@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_nwfilter.h"
 #include "netd/daemon/guest_script.h"
 #include "netd/daemon/guest_tune.h"
 
@@ -276,6 +277,7 @@ static const struct op_step attach_steps[] = {
 	{ "running its script", false, attach_script, NULL },
 	{ "before the port", false, before, attach_unplug },
 	{ "plugging it into its network", false, attach_plug, NULL },
+	GUEST_NWFILTER_STEPS,
 	{ "tuning its device", true, attach_tune, NULL },
 	{ "telling the guest", false, attach_tell, NULL },
 	{ "recording the live state", true, record_live, NULL },
@@ -396,6 +398,7 @@ static int removed_unmake(struct operation *op, struct nd_error *err)
 
 	if (guest_nic_unmake(o->c.netd, o->c.guest, nic, err) < 0)
 		nd_log(LOG_ERR, o->c.guest->name, "device '%s' stays: %s", nic->target, err->text);
+	guest_nwfilter_drop(o->c.guest, nic, 1);
 	return OP_DONE;
 }
 
@@ -493,6 +496,7 @@ static struct bandwidth_def asked_bandwidth(const struct device_op *o)
 static int update_check(struct operation *op, struct nd_error *err)
 {
 	struct device_op *o = device_of(op);
+	struct nwfilter_ref filter;
 	struct dom_nic *nic;
 	size_t at;
 	int r = guest_change_copy(&o->c, o->live, o->config, err);
@@ -510,6 +514,9 @@ static int update_check(struct operation *op, struct nd_error *err)
 	r = guest_nic_check_same(nic, &o->device->nic, err);
 	nic->link = o->device->nic.link;
 	nic->bandwidth = asked_bandwidth(o);
+	filter = nic->filter;
+	nic->filter = o->device->nic.filter;
+	o->device->nic.filter = filter;
 	snprintf(o->id, sizeof(o->id), "%s", nic->info.alias);
 	return r;
 }
@@ -530,6 +537,7 @@ static const struct op_step update_steps[] = {
 	{ "checking", false, update_check, NULL },
 	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	GUEST_TUNE_STEPS,
+	GUEST_NWFILTER_STEPS,
 	{ "telling the guest", false, update_tell, NULL },
 	{ "recording the live state", true, record_live, NULL },
 	{ "committing", false, guest_change_commit, NULL },

@@ -11,6 +11,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_console.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_nwfilter.h"
 #include "netd/daemon/guest_script.h"
 #include "netd/daemon/ports.h"
 
@@ -144,6 +145,7 @@ static int end_clear(struct operation *op, struct nd_error *err)
 	struct guest *g = e->c.guest;
 
 	guest_unmake_nics(g, g->live->nics, g->live->n_nics);
+	guest_nwfilter_drop(g, g->live->nics, g->live->n_nics);
 	if (g->cut_off)
 		guest_nic_unmake_strays(g->netd, g, NULL);
 	guest_vmm_unlisten(&g->netd->paths, &g->uuid);

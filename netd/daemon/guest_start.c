@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest_start.c -- a document becomes a running guest, or nothing of it stays
  *
- *	names -> live file -> files -> devices -> scripts -> ports -> process -> CONFIG -> START -> active
+ *	names -> live file -> files -> devices -> scripts -> ports -> filters -> process -> CONFIG -> START -> active
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "netd/daemon/guest_change.h"
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
+#include "netd/daemon/guest_nwfilter.h"
 #include "netd/daemon/guest_script.h"
 
 struct start {
@@ -418,6 +419,7 @@ static int start_commit(struct operation *op, struct nd_error *err)
 	g->booted = !s->paused;
 	g->state = s->paused ? GUEST_PAUSED : GUEST_RUNNING;
 	g->reason = s->paused ? GUEST_PAUSED_USER : GUEST_RUNNING_BOOTED;
+	guest_nwfilter_committed(&s->c);
 	return 0;
 }
 
@@ -431,6 +433,7 @@ static const struct op_step start_steps[] = {
 	{ "running the scripts", false, start_scripts, NULL },
 	{ "before the ports", false, start_before, unplug_walk },
 	{ "plugging it into networks", false, start_plug, NULL },
+	GUEST_NWFILTER_STEPS,
 	{ "tuning its devices", true, start_tune, NULL },
 	{ "starting its process", false, start_spawn, start_kill },
 	{ "telling the process what it is", false, start_configure, NULL },

@@ -24,6 +24,7 @@ struct netd {
 	sd_event *event;
 	struct registry networks;
 	struct guests guests;
+	struct nwfilters *nwfilters;
 	struct events *events;
 	struct op_queue *operations;
 	struct servers *servers;
@@ -47,5 +48,6 @@ struct netd {
 	struct datapath *datapath;
 	struct store *store;
 	struct guest_store *guest_store;
+	struct nic_filters *nic_filters;
 	struct lease_dirs *lease_dirs;
 };

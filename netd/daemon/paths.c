@@ -49,6 +49,9 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 				: join(NETD_CONF_DIR, "/domains", &failed),
 		.domains_autostart = root ? join(r, "/etc/netd/domains/autostart", &failed)
 					  : join(NETD_CONF_DIR, "/domains/autostart", &failed),
+		.nwfilters = root ? join(r, "/etc/netd/nwfilter", &failed)
+				  : join(NETD_CONF_DIR, "/nwfilter", &failed),
+		.nwfilters_shipped = program_path(NULL, "NETD_NWFILTERS", NETD_NWFILTER_DIR, &failed),
 		.run = join(r, "/run/netd", &failed),
 		.live = join(r, "/run/netd/networks", &failed),
 		.ports = join(r, "/run/netd/ports", &failed),
@@ -84,7 +87,7 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 void paths_fini(struct paths *p)
 {
 	char **all[] = { &p->config_file, &p->bridge_policy, &p->networks, &p->autostart, &p->domains,
-			 &p->domains_autostart, &p->domains_live, &p->vmms, &p->ovsdb, &p->vmm,
+			 &p->domains_autostart, &p->nwfilters, &p->nwfilters_shipped, &p->domains_live, &p->vmms, &p->ovsdb, &p->vmm,
 			 &p->kvm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
 			 &p->libvirt_socket_ro, &p->libvirt_networks, &p->libvirt_autostart,
@@ -124,7 +127,7 @@ int paths_make(const struct paths *p, struct nd_error *err)
 {
 	const struct { const char *path; mode_t mode; } dirs[] = {
 		{ p->networks, 0755 }, { p->autostart, 0755 },
-		{ p->domains, 0700 }, { p->domains_autostart, 0755 }, { p->domains_live, 0755 },
+		{ p->domains, 0700 }, { p->domains_autostart, 0755 }, { p->nwfilters, 0700 }, { p->domains_live, 0755 },
 		{ p->vmms, 0700 }, { p->run, 0755 },
 		{ p->live, 0755 }, { p->ports, 0755 }, { p->servers, 0700 }, { p->state, 0755 }, { p->leases, 0711 },
 	};

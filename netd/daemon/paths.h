@@ -13,6 +13,8 @@ struct paths {
 	char *autostart;	/* etc/netd/networks/autostart */
 	char *domains;		/* etc/netd/domains: guests, NAME.xml, and autostart/ */
 	char *domains_autostart;
+	char *nwfilters;	/* etc/netd/nwfilter: network filters, NAME.xml */
+	char *nwfilters_shipped;	/* those that come with netd */
 	char *run;		/* run/netd */
 	char *live;		/* run/netd/networks: live state, NAME.xml */
 	char *ports;		/* run/netd/ports: NETWORK-UUID/PORT-UUID.xml */
@@ -36,7 +38,7 @@ struct paths {
 };
 
 /* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
- * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM,
+ * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM, the filters that come with netd with NETD_NWFILTERS,
  * /dev/kvm with NETD_KVM. Returns 0 or -ENOMEM with err. */
 int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
 	       struct nd_error *err);

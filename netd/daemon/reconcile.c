@@ -8,6 +8,7 @@
 #include "netd/daemon/check.h"
 #include "netd/daemon/guest_life.h"
 #include "netd/daemon/load.h"
+#include "netd/daemon/nwfilters.h"
 #include "netd/daemon/round.h"
 
 /* ---- following the host's resolvers and names ---- */
@@ -132,6 +133,8 @@ int reconcile_start(struct netd *d, struct nd_error *err)
 
 void reconcile_reload(struct netd *d)
 {
+	(void)nwfilters_load(d->nwfilters);
+	nwfilters_enforce(d);
 	load_definitions(d);
 	(void)guest_load(d, true);		/* what is skipped is in the log */
 	if (d->config.autostart)

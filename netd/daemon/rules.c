@@ -8,6 +8,7 @@
 #include "netd/base/hash.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
+#include "netd/daemon/nic_filters.h"
 #include "netd/daemon/operation.h"
 #include "netd/daemon/worker.h"
 
@@ -135,6 +136,8 @@ static void run(struct worker_job *job)
 		else
 			r->first = diff;
 	}
+	if (result == 0)
+		(void)nic_filters_mend(r->netd->nic_filters, &r->err);
 }
 
 /* ---- the log ---- */

@@ -213,7 +213,7 @@ class Daemon:
         self.socket = os.path.join(self.root, "run/netd/netd-sock")
         self.options = []
         self.verbose = True
-        self.env = {"NETD_SCHEMAS": os.path.join(SOURCE, "xml-schemas")}
+        self.env = {"NETD_SCHEMAS": os.path.join(SOURCE, "xml-schemas"), "NETD_NWFILTERS": os.path.join(SOURCE, "netd/nwfilter")}
 
     def start(self, *options, wait=True):
         log = open(self.log_path, "ab")

@@ -155,8 +155,6 @@ CASES = {
     "interface by name": call("interfaceLookupByName", "x"),
     "devices": call("listAllDevices", 0),
     "secrets": call("listAllSecrets", 0),
-    "filters": call("listAllNWFilters", 0),
-    "filter's bindings": call("listAllNWFilterBindings", 0),
     "cpu models": call("getCPUModelNames", "x86_64", 0),
 }
 
