@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datapath/datapath.h"
 #include "netd/base/array.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
@@ -25,12 +26,15 @@ static const struct nwfilter_def *find(void *arg, const char *name)
 	return nwfilters_find(s->netd->nwfilters, name);
 }
 
-/* Frames of the NIC pass a bridge of the kernel's, where they are judged. */
+/* Frames of the NIC pass a bridge of the kernel's, where they are judged; for type ethernet see
+ * check_bridged(). */
 static int check_port(const struct netd *d, const struct dom_nic *nic, struct nd_error *err)
 {
 	const struct network *net = nic->type == DOM_NIC_NETWORK ? registry_by_name(&d->networks, nic->network) : NULL;
 	const struct port *port = net && nic->has_portid ? network_port(net, &nic->portid) : NULL;
 
+	if (nic->type == DOM_NIC_ETHERNET)
+		return 0;
 	if (nic->bridge && !(port && port->def->virtualport.type == VIRTUALPORT_OPENVSWITCH))
 		return 0;
 	return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED, "<filterref> (line %d): ports of network '%.300s' are on "
@@ -201,11 +205,42 @@ int guest_nwfilter_compile(struct operation *op, struct nd_error *err)
 	return r;
 }
 
+static bool is_bridge(const struct host_facts *facts, int ifindex)
+{
+	for (size_t i = 0; i < facts->n_links; i++)
+		if (facts->links[i].ifindex == ifindex)
+			return nd_streq(facts->links[i].kind, "bridge");
+	return false;
+}
+
+/* A TAP on its own is on a bridge where its <script> has put it on one. */
+static int check_bridged(struct guest_change *c, struct nd_error *err)
+{
+	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
+
+	for (size_t i = 0; c->live && i < c->live->n_nics; i++) {
+		const struct dom_nic *nic = &c->live->nics[i];
+		const struct link_fact *link;
+
+		if (nic->type != DOM_NIC_ETHERNET || !is_filtered(nic))
+			continue;
+		if (!facts && datapath_facts(c->netd->datapath, &facts, err) < 0)
+			return -err->code;
+		link = host_facts_link(facts, nic->target);
+		if (!link || !is_bridge(facts, link->master))
+			return nd_error_set(err, ND_ERR_CONFIG_UNSUPPORTED,
+					    "<filterref> (line %d): '%s' is on no bridge of the kernel's, where it could be "
+					    "filtered; its <script> could put it on one", nic->filter.line, nic->target);
+	}
+	return 0;
+}
+
 int guest_nwfilter_apply(struct operation *op, struct nd_error *err)
 {
 	struct guest_change *c = guest_change_of(op);
+	int r = check_bridged(c, err);
 
-	return nic_filters_change(c->netd->nic_filters, c->filters, c->n_filters, err);
+	return r < 0 ? r : nic_filters_change(c->netd->nic_filters, c->filters, c->n_filters, err);
 }
 
 int guest_nwfilter_undo(struct operation *op)

@@ -233,6 +233,27 @@ class Frames(Filters):
         self.stop()
 
 
+class Ethernet(Filters):
+    def script(self, text):
+        path = self.file("up", ("#!/bin/sh\n%s\n" % text).encode())
+        os.chmod(path, 0o755)
+        return "<script path='%s'/>" % path
+
+    def ethernet(self, script):
+        self.define(devices="<interface type='ethernet'><mac address='%s'/>%s<target dev='web2'/>%s</interface>" % (MAC, script, GIVEN))
+
+    def test_a_tap_that_its_script_puts_on_a_bridge(self):
+        self.ethernet("")
+        self.assertRegex(self.error("start", "web"), r"<filterref> \(line \d+\): 'web2' is on no bridge of the kernel's")
+        self.nothing_is_left()
+        self.ethernet(self.script("ip link set $1 master virbr0 up"))
+        self.virsh("start", "web")
+        tap = self.tap("web2")
+        self.assertTrue(self.passes(tap, ipv4("192.168.122.50")))
+        self.assertFalse(self.passes(tap, ipv4("192.168.122.51")))
+        self.stop()
+
+
 class Refusals(Filters):
     def test_a_start_that_cannot_be_filtered_leaves_nothing(self):
         self.define(devices=self.nic("<filterref filter='nowhere'/>"))
