@@ -21,12 +21,16 @@ OWN = "<interface type='ethernet'><mac address='52:54:00:00:00:0%d'/>" \
     "<bandwidth><inbound average='700'/></bandwidth></interface>"
 
 
+FILTERED = NIC.replace("</interface>", "  <filterref filter='mine'/>\n    </interface>")
+FILTER = "<filter name='mine'><filterref filter='clean-traffic'/><rule action='drop' direction='out'><ip dstipaddr='10.0.0.%d'/></rule></filter>"
+
+
 class GuestCrash(Walk, Guests):
     RUN_FOLDERS = ("run/netd/ports", "run/netd/domains", "run/netd/intents")
-    OPS = ["network", "define", "autostart", "start", "attach", "attach tap", "link", "tune", "tune tap", "suspend", "resume", "detach",
-           "detach tap", "destroy", "undefine", "no network"]
+    OPS = ["network", "filter", "define", "autostart", "start", "attach", "attach tap", "refilter", "link", "tune", "tune tap", "suspend",
+           "resume", "detach", "detach tap", "destroy", "undefine", "no filter", "no network"]
     WALKED = OPS[1:-1]
-    RUNS = ["attach", "attach tap", "link", "tune", "tune tap", "suspend", "resume", "detach", "detach tap"]	# the guest runs before and after it
+    RUNS = ["attach", "attach tap", "refilter", "link", "tune", "tune tap", "suspend", "resume", "detach", "detach tap"]	# the guest runs before and after it
 
     def setUp(self):
         super().setUp()
@@ -41,8 +45,9 @@ class GuestCrash(Walk, Guests):
             os.chmod(path, 0o755)
             own = own.replace(name, path)
         self.network = self.file("net.xml", nat_xml().encode())
-        self.domain = self.file("web.xml", self.xml(devices=NIC % MAC + own % (9, 9) + "<console type='pty'/>").encode())
-        self.nic = self.file("nic.xml", (NIC % SECOND).encode())
+        self.domain = self.file("web.xml", self.xml(devices=FILTERED % MAC + own % (9, 9) + "<console type='pty'/>").encode())
+        self.nic = self.file("nic.xml", (FILTERED % SECOND).encode())
+        self.filters = [self.file("filter%d.xml" % n, (FILTER % n).encode()) for n in range(2)]
         self.tap = self.file("tap.xml", ((own % (8, 8)).replace("192.168.", "172.16.")).encode())
         self.before = netdtest.kernel_state()
 
@@ -53,6 +58,9 @@ class GuestCrash(Walk, Guests):
         if name == "no network":
             self.netd.ctl("net-destroy", "default", check=check)
             return self.netd.ctl("net-undefine", "default", check=check)
+        if "filter" in name:
+            words = {"filter": ("nwfilter-define", self.filters[0]), "refilter": ("nwfilter-define", self.filters[1])}
+            return self.netd.virsh(*words.get(name, ("nwfilter-undefine", "mine")), check=check)
         args = {
             "define": ["define", self.domain],
             "autostart": ["autostart", "web"],
@@ -71,6 +79,7 @@ class GuestCrash(Walk, Guests):
             self.op(name, check=False)
         self.assertEqual("", self.netd.ctl("list", "--all", "--name").stdout.strip(), where)
         self.whole(where)
+        self.op("no filter", check=False)
         self.op("no network", check=False)
         self.assert_no_files(where)
         self.netd.end()
@@ -89,6 +98,10 @@ class GuestCrash(Walk, Guests):
     def marks_fit(self):
         return self.kept_mark or sorted(os.listdir(self.marks)) == sorted(t for t in self.taps() if t.startswith("web"))
 
+    def filtered(self):
+        """Of the guest's devices those that have a filter in the kernel."""
+        return sorted(re.findall(r'"(\w+)" : goto frames_from', sh("nft", "list", "map", "bridge", "netd", "frames_from", check=False).stdout))
+
     def parts(self):
         """What there is of the guest: processes, ports, devices, live files."""
         return len(self.pids()), sorted(self.ports()), sorted(self.taps()), sorted(self.live_files())
@@ -96,11 +109,12 @@ class GuestCrash(Walk, Guests):
     def is_whole(self):
         shown = self.netd.ctl("dumpxml", "web", check=False).stdout
         if "web" not in self.netd.ctl("list", "--name").stdout.split():
-            return self.parts() == (0, [], [], []) and self.marks_fit()
+            return self.parts() == (0, [], [], []) and self.marks_fit() and not self.filtered()
         pids, ports, taps, files = self.parts()
         limits = re.findall(r"<inbound average='(\d+)'", shown)
         kept = [rate for tap in taps for rate in re.findall(r"1:1 root .*?rate (\d+)Kbit", sh("tc", "class", "show", "dev", tap, check=False).stdout)]
-        return (sorted(int(l) * 8 for l in limits) == sorted(map(int, kept)) and pids == 1 and ports == sorted(re.findall(r"portid='(.*?)'", shown)) and taps == sorted(re.findall(r"<target dev='(\w+)'", shown)) and
+        return (self.filtered() == [t for t in sorted(taps) if t.startswith("vnet")] and
+                sorted(int(l) * 8 for l in limits) == sorted(map(int, kept)) and pids == 1 and ports == sorted(re.findall(r"portid='(.*?)'", shown)) and taps == sorted(re.findall(r"<target dev='(\w+)'", shown)) and
                 len(files) == 2 and self.marks_fit())
 
     def whole(self, where):
@@ -177,11 +191,11 @@ class GuestCrash(Walk, Guests):
         self.netd.kill()
 
     def running(self):
-        self.do("network", "define", "start")
+        self.do("network", "filter", "define", "start")
 
     def to_autostart(self):
         """As after a boot."""
-        self.do("network", "define", "autostart")
+        self.do("network", "filter", "define", "autostart")
         self.netd.start()
         self.netd.ctl("net-autostart", "default")
         self.netd.ctl("net-destroy", "default")
