@@ -54,6 +54,9 @@ int call_list_networks(struct ctl *ctl, unsigned flags, lv_list_all_networks_ret
 		       struct nd_error *err);
 int call_list_ports(struct ctl *ctl, const lv_net *net, lv_network_list_all_ports_ret *out,
 		    struct nd_error *err);
+/* Network filters, sorted by name; and the interfaces that have one. xdr_free() them. */
+int call_list_filters(struct ctl *ctl, lv_list_all_networks_ret *out, struct nd_error *err);
+int call_list_bindings(struct ctl *ctl, lv_list_all_nwfilter_bindings_ret *out, struct nd_error *err);
 /* A network's leases, those of one MAC where mac is not NULL; xdr_free() them. */
 int call_leases(struct ctl *ctl, const lv_net *net, const char *mac,
 		lv_network_get_dhcp_leases_ret *out, struct nd_error *err);

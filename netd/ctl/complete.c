@@ -76,6 +76,30 @@ static void propose_networks(struct completing *c, unsigned flags, bool uuids)
 	xdr_free(CALL_XDR(lv_list_all_networks_ret), &list);
 }
 
+static void propose_filters(struct completing *c)
+{
+	struct nd_error ignored = { 0 };
+	lv_list_all_networks_ret list;
+
+	if (!have_daemon(c->ctl) || call_list_filters(c->ctl, &list, &ignored) < 0)
+		return;
+	for (u_int i = 0; i < list.nets.nets_len; i++)
+		propose(c, list.nets.nets_val[i].name);
+	xdr_free(CALL_XDR(lv_list_all_networks_ret), &list);
+}
+
+static void propose_bindings(struct completing *c)
+{
+	lv_list_all_nwfilter_bindings_ret list;
+	struct nd_error ignored = { 0 };
+
+	if (!have_daemon(c->ctl) || call_list_bindings(c->ctl, &list, &ignored) < 0)
+		return;
+	for (u_int i = 0; i < list.bindings.bindings_len; i++)
+		propose(c, list.bindings.bindings_val[i].device);
+	xdr_free(CALL_XDR(lv_list_all_nwfilter_bindings_ret), &list);
+}
+
 static void propose_domains(struct completing *c, unsigned flags)
 {
 	struct nd_error ignored = { 0 };
@@ -167,6 +191,8 @@ static void propose_values(struct completing *c, enum arg_values values, char *c
 	case VALUES_UPDATE_COMMAND:	propose_list(c, commands); break;
 	case VALUES_UPDATE_SECTION:	propose_list(c, sections); break;
 	case VALUES_VERB:	propose_verbs(c); break;
+	case VALUES_FILTER:	propose_filters(c); break;
+	case VALUES_BINDING:	propose_bindings(c); break;
 	case VALUES_DOMAIN:	propose_domains(c, 0); break;
 	case VALUES_DOMAIN_ACTIVE:	propose_domains(c, DOM_LIST_ACTIVE); break;
 	case VALUES_DOMAIN_INACTIVE:	propose_domains(c, DOM_LIST_INACTIVE); break;

@@ -20,4 +20,5 @@ extern const struct verb_group run_verbs;
 extern const struct verb_group nic_verbs;
 extern const struct verb_group device_verbs;
 extern const struct verb_group stats_verbs;
+extern const struct verb_group nwfilter_verbs;
 extern const struct verb_group shell_verbs;

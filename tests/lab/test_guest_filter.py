@@ -5,13 +5,12 @@
 What the guest sends under false names does not come out, what it may send does, and this stays so when filters change,
 netd dies, or somebody flushes the rules.
 """
+import contextlib
 import os
 import signal
 import socket
 import struct
-import sys
 import threading
-import time
 
 import labtest
 from netdtest import sh, wait_for
@@ -77,7 +76,7 @@ class Filters(labtest.GuestCase):
         path = os.path.join(self.netd.root, "filter.xml")
         with open(path, "w") as f:
             f.write(xml)
-        self.netd.ctl("nwfilter-define", path)
+        self.netd.virsh("nwfilter-define", path)
 
     def status(self, guest, command, status):
         self.told(guest, "%s >/dev/null 2>&1; echo status $?" % command, "= status %d" % status)
@@ -98,7 +97,14 @@ class Filters(labtest.GuestCase):
         self.assertNotIn("52:54:00:66:66:66", heard.macs)
 
     def connects(self, guest, port, answers=True):
+        def serve():
+            with contextlib.suppress(OSError):
+                listener.accept()[0].close()
+
         listener = socket.create_server(("10.88.0.1", port))
+        listener.settimeout(20)
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
         self.status(guest, "nc -w 2 10.88.0.1 %d </dev/null" % port, 0 if answers else 1)
         listener.close()
 
@@ -112,7 +118,7 @@ class Filters(labtest.GuestCase):
         sh("ping", "-c", 1, "-W", 1, "10.88.0.2", check=False)		# brings the neighbour
         self.assertNotEqual(sh("ping", "-c", 1, "-W", 1, "10.88.0.2", check=False).returncode, 0)
         self.told(guest, "nc -l -p 7002 </dev/null >/dev/null 2>&1 & echo waits", "= waits")
-        wait_for(lambda: self.try_connect(7002), 10, "a connection into the guest")
+        wait_for("a connection into the guest", lambda: self.try_connect(7002))
         self.assertFalse(self.try_connect(7003))
 
     @staticmethod
@@ -153,7 +159,7 @@ class Filters(labtest.GuestCase):
         self.lies(guest, heard)
         before = self.rules()
         sh("nft", "delete", "table", "bridge", "netd")
-        wait_for(lambda: self.rules().count("\n") == before.count("\n"), 15, "the rules to be made again")
+        wait_for("the rules to be made again", lambda: self.rules().count("\n") == before.count("\n"), timeout=15)
         self.pings(guest, "192.168.90.1")
         self.lies(guest, heard)
         return guest
@@ -168,7 +174,7 @@ class Filters(labtest.GuestCase):
         self.lies(guest, heard)
         self.talks(guest)
         self.changes(guest)
-        self.assertIn("clean-traffic", self.netd.ctl("nwfilter-binding-list").stdout)
+        self.assertIn("clean-traffic", self.netd.virsh("nwfilter-binding-list").stdout)
         guest = self.survives(guest, heard)
         self.netd.ctl("destroy", "one")
         guest.end()

@@ -19,7 +19,7 @@ ALLOWED = {
     "vmm": ["netd/base"],
     "netd/serve": ["netd/base", "dhcp", "dns"],
     "netd/compile": ["netd/base", "netd/model", "datapath/plan.h", "datapath/facts.h",
-                     "datapath/nft_layout.h", "netd/serve/config.h", "dhcp/config.h", "dns/config.h"],
+                     "datapath/nft_layout.h", "datapath/port_filter.h", "netd/serve/config.h", "dhcp/config.h", "dns/config.h"],
     "netd/rpc": ["netd/base"],
     "netd/ctl": ["netd/base", "netd/model", "netd/rpc"],
     "netd/daemon": ["netd/base", "netd/model", "netd/compile", "netd/rpc", "datapath",
