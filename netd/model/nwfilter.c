@@ -11,7 +11,7 @@
 #include "netd/base/str.h"
 
 /* Bounds of what becomes a file's name, a chain's name, and of a rule. */
-enum { NAME_MAX_BYTES = 128, CHAIN_MAX_BYTES = 31, ELEMENTS_MAX = 16, VALUE_MAX_BYTES = 255 };
+enum { NAME_MAX_BYTES = 128, CHAIN_MAX_BYTES = 31, ELEMENTS_MAX = 16, PARAMS_MAX = 1024, VALUE_MAX_BYTES = 255 };
 
 /* ---- <filterref> ---- */
 
@@ -57,9 +57,27 @@ static const struct xml_child ref_children[] = {
 	{ .elem = &param_elem, XML_ARRAY(struct nwfilter_ref, params, n_params) },
 };
 
+/* By name, as libvirt prints them; the values of one name stay in their order. */
+static int ref_check(struct xml_in *in, const xmlNode *node, void *self)
+{
+	struct nwfilter_ref *ref = self;
+
+	if (ref->n_params > PARAMS_MAX)
+		return xml_fail(in, node, ND_ERR_XML, "it has more than %d parameters", PARAMS_MAX);
+	for (size_t i = 1; i < ref->n_params; i++) {
+		struct nwfilter_param p = ref->params[i];
+		size_t at = i;
+
+		for (; at && strcmp(ref->params[at - 1].name, p.name) > 0; at--)
+			ref->params[at] = ref->params[at - 1];
+		ref->params[at] = p;
+	}
+	return 0;
+}
+
 const struct xml_elem elem_nwfilter_ref = {
 	.name = "filterref", .size = sizeof(struct nwfilter_ref), .line_at = offsetof(struct nwfilter_ref, line),
-	XML_ATTRS(ref_attrs), XML_CHILDREN(ref_children),
+	XML_ATTRS(ref_attrs), XML_CHILDREN(ref_children), .check = ref_check,
 };
 
 bool nwfilter_ref_equal(const struct nwfilter_ref *a, const struct nwfilter_ref *b)
@@ -95,21 +113,25 @@ static int unknown_attr(struct xml_in *in, const xmlNode *node, const char *name
 	return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "attribute '%.100s' is not supported", name);
 }
 
-static int check_value(struct xml_in *in, const xmlNode *node, const struct nwfilter_match *m)
+/* Checks a value, and makes its text what libvirt prints. */
+static int read_value(struct xml_in *in, const xmlNode *node, const struct nwfilter_attr *a, const char *text,
+		      char **out)
 {
 	struct nwfilter_variable var;
 	struct nwfilter_value value;
 	struct nd_error err = { 0 };
 
-	if (m->attr->kind != NWFILTER_TEXT && m->text[0] == '$') {
-		if (nwfilter_variable_parse(m->text, &var))
-			return 0;
-		return xml_fail(in, node, ND_ERR_XML, "%s '%.100s' is no variable: $NAME, $NAME[2] or $NAME[@1]",
-				m->attr->name, m->text);
+	if (a->kind != NWFILTER_TEXT && *text == '$') {
+		if (!nwfilter_variable_parse(text, &var))
+			return xml_fail(in, node, ND_ERR_XML, "%s '%.100s' is no variable: $NAME, $NAME[2] or $NAME[@1]",
+					a->name, text);
+		*out = nwfilter_variable_format(&var);
+	} else {
+		if (nwfilter_value_parse(a, text, &value, &err) < 0)
+			return xml_fail(in, node, ND_ERR_XML, "%s", err.text);
+		*out = nwfilter_value_format(a, text, &value);
 	}
-	if (nwfilter_value_parse(m->attr, m->text, &value, &err) < 0)
-		return xml_fail(in, node, ND_ERR_XML, "%s", err.text);
-	return 0;
+	return *out ? 0 : nd_error_nomem(in->err);
 }
 
 static int parse_match(struct xml_in *in, const xmlNode *node, enum nwfilter_proto proto, const xmlAttr *attr,
@@ -131,8 +153,7 @@ static int parse_match(struct xml_in *in, const xmlNode *node, enum nwfilter_pro
 	if (!m)
 		return nd_error_nomem(in->err);
 	m->attr = a;
-	m->text = nd_take_ptr(&text);
-	return check_value(in, node, m);
+	return read_value(in, node, a, text, &m->text);
 }
 
 static bool has_literal(const struct nwfilter_element *e, enum nwfilter_field field, struct nwfilter_value *out)
@@ -201,6 +222,8 @@ static int check_element(struct xml_in *in, const xmlNode *node, enum nwfilter_p
 			r = check_partner(in, node, e, e->matches[i].attr);
 	if (r == 0)
 		r = check_addresses(in, node, e);
+	if (r == 0 && e->negated && e->n_matches == (match_of(e, NWF_COMMENT) ? 1 : 0))
+		r = xml_fail(in, node, ND_ERR_XML, "match 'no' needs an attribute that it negates");
 	return r < 0 ? r : check_protocol(in, node, proto, e);
 }
 
@@ -247,6 +270,26 @@ static int parse_element(struct xml_in *in, const xmlNode *node, struct nwfilter
 	for (const xmlAttr *a = node->properties; a && r == 0; a = a->next)
 		r = parse_match(in, node, proto, a, e);
 	return r < 0 ? r : check_element(in, node, proto, e);
+}
+
+/* Two values that both have to be there are never there. */
+static int check_repeats(struct xml_in *in, const struct nwfilter_rule *rule)
+{
+	bool seen[NWF_FIELDS] = { false };
+
+	for (size_t i = 0; i < rule->n_elements; i++) {
+		const struct nwfilter_element *e = &rule->elements[i];
+
+		for (size_t k = 0; k < e->n_matches && !e->negated; k++) {
+			const struct nwfilter_attr *a = e->matches[k].attr;
+
+			if (seen[a->field])
+				return xml_fail_at(in->err, nwfilter_proto_name(rule->proto), e->line, ND_ERR_XML,
+						   "the rule has a '%s' already", a->name);
+			seen[a->field] = a->field != NWF_COMMENT;
+		}
+	}
+	return 0;
 }
 
 /* Of a list whose first entry is none and that ends with another one. */
@@ -348,7 +391,9 @@ static int parse_rule(struct xml_in *in, const xmlNode *node, struct nwfilter_ru
 	rule->direction = (enum nwfilter_direction)direction;
 	if (!rule->has_priority)
 		rule->priority = NWFILTER_RULE_PRIORITY;
-	return r < 0 ? r : each_child(in, node, rule_child, rule);
+	if (r == 0)
+		r = each_child(in, node, rule_child, rule);
+	return r < 0 ? r : check_repeats(in, rule);
 }
 
 /* ---- <filter> ---- */
@@ -364,7 +409,7 @@ static int find_chain(const char *name)
 	for (size_t i = 0; i < ND_COUNT(chains); i++) {
 		size_t len = strlen(chains[i].name);
 
-		if (strncmp(name, chains[i].name, len) == 0 && (!name[len] || (i && name[len] == '-' && name[len + 1])))
+		if (strncmp(name, chains[i].name, len) == 0 && (i || !name[len]))
 			return (int)i;
 	}
 	return -1;
@@ -382,8 +427,8 @@ static int check_chain(struct xml_in *in, const xmlNode *node, struct nwfilter_d
 	int kind = find_chain(def->chain);
 
 	if (kind < 0)
-		return xml_fail(in, node, ND_ERR_XML, "chain '%.100s' is not root, mac, stp, vlan, arp, rarp, ipv4 or ipv6, nor "
-				"one of the others with '-' and a name behind", def->chain);
+		return xml_fail(in, node, ND_ERR_XML, "chain '%.100s' is not root, nor does its name begin with mac, stp, vlan, "
+				"arp, rarp, ipv4 or ipv6", def->chain);
 	if (strlen(def->chain) > CHAIN_MAX_BYTES)
 		return xml_fail(in, node, ND_ERR_XML, "chain '%.100s' is longer than %d bytes", def->chain, CHAIN_MAX_BYTES);
 	for (const char *c = def->chain; *c; c++)
@@ -392,6 +437,8 @@ static int check_chain(struct xml_in *in, const xmlNode *node, struct nwfilter_d
 					def->chain);
 	if (!def->has_priority)
 		def->priority = chains[kind].priority;
+	else if (!chains[kind].proto && def->priority)
+		return xml_fail(in, node, ND_ERR_XML, "chain root has no priority: it is where all begins");
 	return 0;
 }
 
@@ -401,7 +448,7 @@ static int check_name(struct xml_in *in, const xmlNode *node, const struct nwfil
 		return xml_fail(in, node, ND_ERR_XML, "attribute 'name' is missing");
 	if (strlen(def->name) > NAME_MAX_BYTES)
 		return xml_fail(in, node, ND_ERR_XML, "name '%.100s...' is longer than %d bytes", def->name, NAME_MAX_BYTES);
-	if (strpbrk(def->name, "/\n") || def->name[0] == '.')
+	if (strpbrk(def->name, "/\n\r") || def->name[0] == '.')
 		return xml_fail(in, node, ND_ERR_XML, "name '%s' cannot contain '/' or a line end, nor begin with '.'",
 				def->name);
 	return 0;

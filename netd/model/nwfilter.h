@@ -29,9 +29,9 @@ enum nwfilter_proto {
 /* How the text of a value is read. */
 enum nwfilter_kind {
 	NWFILTER_MAC_ADDR, NWFILTER_MAC_MASK,
-	NWFILTER_IPV4_ADDR, NWFILTER_IPV4_MASK,		/* a mask is dotted, or a prefix length */
+	NWFILTER_IPV4_ADDR, NWFILTER_IPV4_MASK,		/* a mask is a prefix length, or that many ones dotted */
 	NWFILTER_IPV6_ADDR, NWFILTER_IPV6_MASK,
-	NWFILTER_NUMBER,		/* decimal or 0x, up to the attribute's max */
+	NWFILTER_NUMBER,		/* decimal or 0x, between the attribute's min and max */
 	NWFILTER_ETHERTYPE,		/* the same, or arp, rarp, ipv4, ipv6, vlan */
 	NWFILTER_ARP_OPCODE,		/* the same, or Request, Reply, ... */
 	NWFILTER_IP_PROTOCOL,		/* the same, or tcp, udp, udplite, esp, ah, icmp, igmp, sctp, icmpv6 */
@@ -77,7 +77,7 @@ struct nwfilter_attr {
 	enum nwfilter_field field;
 	enum nwfilter_kind kind;
 	enum nwfilter_role role;
-	uint32_t max;			/* of what is a number */
+	uint32_t min, max;		/* of what is a number */
 };
 
 /* A value that is no variable any more. */
@@ -93,10 +93,11 @@ enum nwfilter_state { NWFILTER_STATE_NEW = 1, NWFILTER_STATE_ESTABLISHED = 2, NW
 
 struct nwfilter_match {
 	const struct nwfilter_attr *attr;
-	char *text;			/* "10.0.0.1", "$IP", "$PORTS[@1]", "$LIST[2]" */
+	char *text;			/* as libvirt prints it: "10.0.0.1", "$IP", "$PORTS[@1]", "$LIST[2]" */
 };
 
-/* <tcp match='no' dstportstart='80'/>: all of its matches hold, or with match='no' each does not. */
+/* <tcp match='no' dstportstart='80'/>: all of its matches hold, or with match='no' each does not.
+ * No attribute but a comment is in two elements of a rule that are not negated. */
 struct nwfilter_element {
 	bool negated;
 	struct nwfilter_match *matches;
@@ -121,7 +122,7 @@ struct nwfilter_rule {
 };
 
 struct nwfilter_param {
-	char *name, *value;		/* names may repeat: a list, in order */
+	char *name, *value;		/* by name; one that repeats is a list, in order */
 };
 
 /* <filterref filter='NAME'><parameter name='IP' value='10.0.0.1'/></filterref> */
@@ -143,7 +144,7 @@ struct nwfilter_def {
 	char *name;
 	struct nd_uuid uuid;
 	bool has_uuid;
-	/* "root", or mac, vlan, stp, arp, rarp, ipv4 or ipv6, or one of these with a '-' and more behind. */
+	/* "root", or a name that begins with mac, vlan, stp, arp, rarp, ipv4 or ipv6; at most 31 bytes. */
 	char *chain;
 	int priority;			/* of the chain: the chain's kind's default where none is given */
 	bool has_priority;

@@ -30,13 +30,14 @@ const char *const nwfilter_directions[] = { NULL, "in", "out", "inout", NULL };
 	RANGE("srcportstart", "srcportend", NWF_SRC_PORT, U16), RANGE("dstportstart", "dstportend", NWF_DST_PORT, U16)
 #define DSCP { "dscp", NWF_DSCP, NWFILTER_NUMBER, .max = 63 }
 
+/* Below 0x600 stands a frame's length (IEEE 802.3 3.2.6); inside a tag libvirt begins lower. */
 static const struct nwfilter_attr mac_attrs[] = {
-	MACS, { "protocolid", NWF_ETHERTYPE, NWFILTER_ETHERTYPE, U16 }, COMMENT,
+	MACS, { "protocolid", NWF_ETHERTYPE, NWFILTER_ETHERTYPE, .min = 0x600, U16 }, COMMENT,
 };
 
 static const struct nwfilter_attr vlan_attrs[] = {
 	MACS, { "vlanid", NWF_VLAN_ID, NWFILTER_NUMBER, .max = 4095 },
-	{ "encap-protocol", NWF_VLAN_PROTOCOL, NWFILTER_ETHERTYPE, U16 }, COMMENT,
+	{ "encap-protocol", NWF_VLAN_PROTOCOL, NWFILTER_ETHERTYPE, .min = 0x3c, U16 }, COMMENT,
 };
 
 /* Frames of spanning tree all go to one address. */
@@ -84,11 +85,12 @@ static const struct nwfilter_attr ipv6_attrs[] = {
 	{ "srcipto", NWF_SRC_IP_TO, NWFILTER_##v##_ADDR, NWFILTER_END }, \
 	{ "dstipfrom", NWF_DST_IP_FROM, NWFILTER_##v##_ADDR }, \
 	{ "dstipto", NWF_DST_IP_TO, NWFILTER_##v##_ADDR, NWFILTER_END }, DSCP, \
-	__VA_ARGS__ \
 	{ "connlimit-above", NWF_CONNLIMIT_ABOVE, NWFILTER_NUMBER, U16 }, \
-	{ "state", NWF_STATE, NWFILTER_STATES }, COMMENT, \
+	{ "state", NWF_STATE, NWFILTER_STATES }, \
+	__VA_ARGS__ \
+	COMMENT, \
 }
-#define TCP_ATTRS PORTS, { "flags", NWF_TCP_FLAGS, NWFILTER_TCP_FLAGS }, { "option", NWF_TCP_OPTION, NWFILTER_NUMBER, U8 },
+#define TCP_ATTRS PORTS, { "option", NWF_TCP_OPTION, NWFILTER_NUMBER, U8 }, { "flags", NWF_TCP_FLAGS, NWFILTER_TCP_FLAGS },
 #define PORT_ATTRS PORTS,
 #define ICMP_ATTRS { "type", NWF_ICMP_TYPE, NWFILTER_NUMBER, U8 }, { "code", NWF_ICMP_CODE, NWFILTER_NUMBER, U8 },
 

@@ -17,3 +17,7 @@ extern const char *const nwfilter_actions[], *const nwfilter_directions[];
 
 /* <filterref>, of a filter and of a NIC. */
 extern const struct xml_elem elem_nwfilter_ref;
+
+/* The value's text as libvirt prints it, which is read as the same; caller frees. NULL: no memory. */
+char *nwfilter_value_format(const struct nwfilter_attr *attr, const char *text, const struct nwfilter_value *value);
+char *nwfilter_variable_format(const struct nwfilter_variable *var);

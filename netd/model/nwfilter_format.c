@@ -63,7 +63,7 @@ static void out_filter(struct xml_out *out, const struct nwfilter_def *def)
 	nd_str_add(&out->s, "<filter");
 	xml_out_attr(out, "name", def->name);
 	xml_out_attr(out, "chain", def->chain);
-	if (def->has_priority)
+	if (nwfilter_chain_proto(def->chain) != NWFILTER_ANY)
 		out_number(out, "priority", def->priority);
 	nd_str_add(&out->s, ">\n");
 	out->depth++;
