@@ -102,10 +102,9 @@ class Filters(labtest.GuestCase):
                 listener.accept()[0].close()
 
         listener = socket.create_server(("10.88.0.1", port))
-        listener.settimeout(20)
-        server = threading.Thread(target=serve, daemon=True)
-        server.start()
+        threading.Thread(target=serve, daemon=True).start()
         self.status(guest, "nc -w 2 10.88.0.1 %d </dev/null" % port, 0 if answers else 1)
+        listener.shutdown(socket.SHUT_RDWR)	# wakes who waits
         listener.close()
 
     def talks(self, guest):
