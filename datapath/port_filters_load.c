@@ -123,6 +123,7 @@ static int take_learned(const struct nftnl_set *set, struct loader *l)
 {
 	const char *name = nftnl_set_get_str(set, NFTNL_SET_NAME), *key = filter_name_key(name);
 	struct filter_table_port *p;
+	uint32_t size;
 
 	if (!key || strncmp(name, "learned.", 8) != 0) {
 		l->t->sound = false;
@@ -131,10 +132,9 @@ static int take_learned(const struct nftnl_set *set, struct loader *l)
 	p = filter_table_get(l->t, key);
 	if (!p)
 		return -ENOMEM;
-	p->set_size = nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE);
-	if (!p->set_size)	/* not one of ours */
-		l->t->sound = false;
-	p->bad_set = nftnl_set_get_u32(set, NFTNL_SET_FLAGS) != NFT_SET_EVAL ||
+	size = nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE);
+	p->set_size = size ? size : 1;		/* one without is not ours */
+	p->bad_set = !size || nftnl_set_get_u32(set, NFTNL_SET_FLAGS) != NFT_SET_EVAL ||
 		     nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN) != 4;
 	return 0;
 }

@@ -158,7 +158,7 @@ class Filters(labtest.GuestCase):
         self.lies(guest, heard)
         before = self.rules()
         sh("nft", "delete", "table", "bridge", "netd")
-        wait_for("the rules to be made again", lambda: self.rules().count("\n") == before.count("\n"), timeout=15)
+        wait_for("the rules to be made again", lambda: self.rules().count("chain") == before.count("chain"), timeout=15)
         self.pings(guest, "192.168.90.1")
         self.lies(guest, heard)
         return guest

@@ -236,6 +236,7 @@ print(sys.argv[1:], open("/proc/self/environ").read().strip("\\0"), os.getcwd(),
         self.define(devices=given)
         starting = netdtest.spawn("virsh", "-c", self.netd.uri(), "start", "web", stderr=netdtest.subprocess.DEVNULL)
         self.killed_amid(starting)
+        wait_for("it to go", lambda: self.taps() == [] and self.live_files() == [])
         self.nothing_is_left()
         self.define(devices="")
         self.virsh("start", "web")

@@ -134,6 +134,7 @@ class Filters(Guests):
         self.assertRegex(ctl("nwfilter-binding-list").stdout, r"vnet0 +mine")
         self.assertEqual(self.virsh("nwfilter-binding-dumpxml", "vnet0").stdout.strip(), ctl("nwfilter-binding-dumpxml", "vnet0").stdout.strip())
         self.assertIn("<parameter name='IP' value='192.168.122.9'/>", ctl("nwfilter-binding-dumpxml", "vnet0").stdout)
+        self.assertIn("<filterbinding>", json.loads(ctl("nwfilter-binding-dumpxml", "vnet0", "--json").stdout)["xml"])
         self.assertEqual(ctl("complete", "--", "nwfilter-dumpxml", "mi").stdout.split(), ["mine"])
         self.assertEqual(ctl("complete", "--", "nwfilter-binding-dumpxml", "").stdout.split(), ["vnet0"])
         done = ctl("nwfilter-undefine", "mine", check=False)

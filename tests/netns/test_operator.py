@@ -52,6 +52,7 @@ class Verbs(netdtest.TestCase):
                 "net-plug": ["lab"], "net-port-dumpxml": ["lab", port], "net-port-list": ["lab"],
                 "net-status": ["lab"],
                 "net-uuid": ["lab"], "net-validate": [f.name], "uri": [], "version": [],
+                "nwfilter-list": [], "nwfilter-dumpxml": ["clean-traffic"], "nwfilter-binding-list": [],
                 "list": ["--all"], "dumpxml": ["box"], "domstate": ["box"], "dominfo": ["box"], "domid": ["box"],
                 "domuuid": ["box"], "domblklist": ["box"], "domiflist": ["box"], "event": ["--list"],
                 "domif-getlink": ["box", "52:54:00:00:00:99"],
@@ -70,9 +71,9 @@ class Verbs(netdtest.TestCase):
                  "net-release", "net-start", "net-undefine", "net-unplug", "net-update",
                  "autostart", "create", "define", "destroy", "reboot", "reset", "resume", "shutdown", "start",
                  "suspend", "undefine", "console", "edit", "attach-device", "attach-interface", "detach-device",
-                 "detach-interface", "domif-setlink", "update-device"}
-        # These have it for guests that run: test_domain_verbs.py, tests/peers/test_domain_commands.py.
-        elsewhere = {"run", "domifaddr", "domifstat", "domiftune", "domstats"}
+                 "detach-interface", "domif-setlink", "update-device", "nwfilter-define", "nwfilter-edit", "nwfilter-undefine"}
+        # These have it for guests that run: test_domain_verbs.py, test_nwfilter.py, tests/peers/test_domain_commands.py.
+        elsewhere = {"run", "domifaddr", "domifstat", "domiftune", "domstats", "nwfilter-binding-dumpxml"}
         verbs = set(sh(built("netd/ctl/netdctl"), "complete", "--", "").stdout.split())
         self.assertEqual(verbs - set(cases) - elsewhere, quiet)
 

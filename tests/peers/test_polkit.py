@@ -206,7 +206,8 @@ class Polkit(netdtest.TestCase):
         with open(source + "access.c") as f:
             rules = re.findall(r'^	\{ "(\w+)", ([A-Z]+), "([a-z-]+)", (?:NULL|"([a-z-]+)"), \w+(?:, \w+)? \},$', f.read(),
                                re.M)
-        names = {"CONNECT": "connect", "NETWORK": "network", "PORT": "network-port", "DOMAIN": "domain"}
+        names = {"CONNECT": "connect", "NETWORK": "network", "PORT": "network-port", "DOMAIN": "domain",
+                 "FILTER": "nwfilter", "BINDING": "nwfilter-binding"}
         asked = {"org.netd.api.%s.%s" % (names[o], p) for _, o, *both in rules for p in both if p}
         asked |= {"org.netd.api.%s.%s" % (o, p) for o in ("connect", "domain") for p in ("read", "write")}
         with open(source + "units/org.netd.policy") as f:
@@ -214,11 +215,11 @@ class Polkit(netdtest.TestCase):
         self.assertEqual(there, asked | {"org.netd.unix.monitor", "org.netd.unix.manage"})
         # and no call of a guest or a network is judged by the rule for what is in no table
         calls = set()
-        for name in ("network", "port", "netd", "domain", "domain_life", "domain_nic"):
+        for name in ("network", "port", "netd", "domain", "domain_life", "domain_nic", "nwfilter"):
             with open(source + "calls_%s.c" % name) as f:
                 calls |= set(re.findall(r'_PROC_[A-Z0-9_]+,\s+"(\w+)"', f.read()))
         self.assertGreater(len(calls), 80)
-        self.assertEqual({c for c in calls if c.startswith(("virNetwork", "virDomain", "netdNetwork"))} -
+        self.assertEqual({c for c in calls if c.startswith(("virNetwork", "virNWFilter", "virDomain", "netdNetwork"))} -
                          {api for api, *_ in rules}, set())
 
     def test_libvirts_actions(self):
