@@ -14,7 +14,7 @@
 #include "netd/base/str.h"
 
 /* Bounds: what a person writes stays far below. */
-enum { DEPTH_MAX = 32, RULES_MAX = 4096, ITERATORS_MAX = 8 };
+enum { DEPTH_MAX = 32, INCLUDED_MAX = 4096, RULES_MAX = 4096, ITERATORS_MAX = 8 };
 
 /* The parameters that hold in a filter: those of who names it come before its own. */
 struct params {
@@ -121,6 +121,9 @@ static int include(struct compiler *c, const struct nwfilter_ref *ref, const str
 	if (depth >= DEPTH_MAX)
 		return nd_error_set(c->err, ND_ERR_CONFIG_UNSUPPORTED,
 				    "filters include one another more than %d deep", DEPTH_MAX);
+	/* Each that includes the next one twice doubles them. */
+	if (c->n_params >= INCLUDED_MAX)
+		return nd_error_set(c->err, ND_ERR_CONFIG_UNSUPPORTED, "it comes to more than %d filters", INCLUDED_MAX);
 	params = params_add(c, outer, ref);
 	if (!params)
 		return nd_error_nomem(c->err);

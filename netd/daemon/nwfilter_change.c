@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "netd/base/array.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/daemon/guest_nwfilter.h"
@@ -63,10 +64,32 @@ static int give_uuid(const struct nwfilters *f, struct nwfilter_def *def, struct
 	return r < 0 ? nd_error_sys(err, -r, "cannot make a random UUID") : 0;
 }
 
-/* What it includes is there, and does not include it. Documents in force have no loops. */
-static int check_included(const struct nwfilters *f, const struct nwfilter_def *def, const struct nwfilter_def *in,
+/* A document and what it includes, each once: files by hand may include each other in a circle. */
+struct reached {
+	const struct nwfilter_def **items;
+	size_t n;
+};
+
+static int reach(struct reached *list, const struct nwfilter_def *def, struct nd_error *err)
+{
+	const struct nwfilter_def **slot;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->items[i] == def)
+			return 0;
+	slot = nd_array_add(list->items, list->n);
+	if (!slot)
+		return nd_error_nomem(err);
+	*slot = def;
+	return 0;
+}
+
+/* The filters that `in` includes; the first of the list is the one that is checked. */
+static int reach_included(const struct nwfilters *f, struct reached *list, const struct nwfilter_def *in,
 			  struct nd_error *err)
 {
+	const struct nwfilter_def *def = list->items[0];
+
 	for (size_t i = 0; i < in->n_entries; i++) {
 		const struct nwfilter_ref *ref = &in->entries[i].ref;
 		const struct nwfilter_def *included;
@@ -82,11 +105,23 @@ static int check_included(const struct nwfilters *f, const struct nwfilter_def *
 			return nd_error_set(err, ND_ERR_NO_NWFILTER,
 					    "<filterref> (line %d): no network filter with matching name '%.200s'", ref->line,
 					    ref->filter);
-		r = included ? check_included(f, def, included, err) : 0;
+		r = included ? reach(list, included, err) : 0;
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+/* What it includes is there, and does not include it. */
+static int check_included(const struct nwfilters *f, const struct nwfilter_def *def, struct nd_error *err)
+{
+	struct reached list = { 0 };
+	int r = reach(&list, def, err);
+
+	for (size_t i = 0; i < list.n && r == 0; i++)
+		r = reach_included(f, &list, list.items[i], err);
+	free(list.items);
+	return r;
 }
 
 static int define_check(struct operation *op, struct nd_error *err)
@@ -95,7 +130,7 @@ static int define_check(struct operation *op, struct nd_error *err)
 	int r = give_uuid(c->netd->nwfilters, c->def, err);
 
 	if (r == 0)
-		r = check_included(c->netd->nwfilters, c->def, c->def, err);
+		r = check_included(c->netd->nwfilters, c->def, err);
 	return r < 0 ? r : guest_nwfilter_changes(c->netd, c->def, &c->nics, &c->n_nics, err);
 }
 

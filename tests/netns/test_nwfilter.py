@@ -118,6 +118,25 @@ class Filters(Guests):
         with open(self.own_file("new")) as f:
             self.assertIn(uuid, f.read())
 
+    def test_files_that_include_each_other_in_a_circle(self):
+        for name, other in ("one", "two"), ("two", "one"):
+            with open(self.own_file(name), "w") as f:
+                f.write("<filter name='%s'><filterref filter='%s'/></filter>" % (name, other))
+        self.netd.restart()
+        self.filter("<filter name='mine'><filterref filter='one'/></filter>")
+        self.assertRegex(self.error("nwfilter-define", "FILE", xml="<filter name='two'><filterref filter='one'/></filter>"),
+                         r"filter 'two' would include itself by way of one")
+        self.filter("<filter name='two'/>")
+        self.assertIn("one", self.names())
+
+    def test_filters_that_each_include_the_next_one_twice(self):
+        self.filter("<filter name='f0'/>")
+        for i in range(1, 28):
+            self.filter("<filter name='f%d'><filterref filter='f%d'/><filterref filter='f%d'/></filter>" % (i, i - 1, i - 1))
+        self.assertRegex(self.error("nwfilter-define", "FILE", xml="<filter name='f0'><filterref filter='f27'/></filter>"),
+                         "filter 'f0' would include itself")
+        self.filter(MINE)
+
     def test_netdctl(self):
         ctl = self.netd.ctl
         frames = MINE.replace("<tcp", "<ip protocol='tcp'")	# by frame: connections are not followed on every kernel

@@ -8,7 +8,7 @@
 #include "netd/compile/nwfilter.h"
 #include "tests/suite.h"
 
-#define MAX_FILTERS 8
+#define MAX_FILTERS 16
 
 static struct nwfilter_def *filters[MAX_FILTERS];
 static size_t n_filters;
@@ -248,6 +248,20 @@ START_TEST(rules_have_bounds)
 }
 END_TEST
 
+START_TEST(filters_that_each_include_the_next_twice_have_bounds)
+{
+	char name[8], body[128];
+
+	filter("f13", "", "");
+	for (int i = 12; i >= 0; i--) {
+		snprintf(name, sizeof(name), i ? "f%d" : "f", i);
+		snprintf(body, sizeof(body), "<filterref filter='f%d'/><filterref filter='f%d'/>", i + 1, i + 1);
+		filter(name, "", body);
+	}
+	refuses("", "it comes to more than 4096 filters");
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, frames_by_direction);
@@ -259,6 +273,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, an_address_nobody_gave_is_learned);
 	tcase_add_test(t, what_cannot_be_is_refused);
 	tcase_add_test(t, rules_have_bounds);
+	tcase_add_test(t, filters_that_each_include_the_next_twice_have_bounds);
 }
 
 int main(void)
