@@ -8,6 +8,7 @@
 #include "netd/ctl/calls.h"
 #include "netd/ctl/document.h"
 #include "netd/ctl/table.h"
+#include "netd/ctl/validate.h"
 #include "netd/ctl/verbs.h"
 
 enum { XML_VALIDATE = 1 };
@@ -226,6 +227,9 @@ static const struct arg_row define_rows[] = {
 };
 static const struct arg_row filter_rows[] = { ARG_FILTER };
 static const struct arg_row dumpxml_rows[] = { ARG_FILTER, ARG_XPATH, ARG_JSON };
+static const struct arg_row validate_rows[] = {
+	{ "file", ARG_REQUIRED, "file containing an XML network filter description", VALUES_FILE }, ARG_JSON,
+};
 static const struct arg_row json_rows[] = { ARG_JSON };
 static const struct arg_row binding_rows[] = {
 	{ "binding", ARG_REQUIRED, "device of a guest's interface", VALUES_BINDING }, ARG_XPATH, ARG_JSON,
@@ -247,6 +251,9 @@ static const struct verb verbs[] = {
 	{ "nwfilter-undefine", "undefine a network filter",
 	  "Undefine a given network filter; one that comes with netd stands in its place.", run_undefine,
 	  VERB_ROWS(filter_rows) },
+	{ "nwfilter-validate", "check an XML network filter description",
+	  "Parses and checks a file as nwfilter-define would, without a daemon: that what it includes is there, it cannot "
+	  "know.", validate_run_filter, VERB_ROWS(validate_rows), .no_connection = true },
 };
 
 const struct verb_group nwfilter_verbs = VERB_GROUP("Network filters", "nwfilter", verbs);

@@ -141,6 +141,16 @@ class Filters(Guests):
         ctl = self.netd.ctl
         frames = MINE.replace("<tcp", "<ip protocol='tcp'")	# by frame: connections are not followed on every kernel
         path = self.file("f.xml", frames.encode())
+        env = {"NETD_SCHEMAS": os.path.join(netdtest.SOURCE, "xml-schemas")}
+        netdctl = netdtest.built("netd/ctl/netdctl")
+        self.assertEqual(sh(netdctl, "nwfilter-validate", path, env=env).stdout, path + " validates\n\n")
+        bad = self.file("bad.xml", b"<filter name='bad'>\n<rule action='drop'/></filter>")
+        done = sh(netdctl, "nwfilter-validate", bad, env=env, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("does not describe a network filter that can be defined", done.stderr)
+        self.assertIn("<rule> (line 2): attribute 'direction' is missing", done.stderr)
+        self.assertEqual(json.loads(sh(netdctl, "nwfilter-validate", path, "--json", env=env).stdout),
+                         {"file": path, "valid": True, "name": "mine", "error": None})
         self.assertEqual(ctl("nwfilter-define", path, "--validate").stdout, "Network filter mine defined from %s\n\n" % path)
         self.assertEqual(ctl("nwfilter-dumpxml", UUID).stdout.strip(), frames.strip())
         self.assertIn({"uuid": UUID, "name": "mine"}, json.loads(ctl("nwfilter-list", "--json").stdout))
