@@ -124,7 +124,7 @@ sanitized()
 }
 
 # What several threads of one process do: the daemon's worker, the lease store, the remover of links.
-threads="lifecycle domains drift crash guest_crash dhcp_store serve_guests serve_life lease_store"
+threads="lifecycle domains nic_filters drift crash guest_crash dhcp_store serve_guests serve_life lease_store"
 
 # The tests that need a whole kernel, in two emulated machines; what fails gets a second try there too.
 lab()

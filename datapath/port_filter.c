@@ -179,8 +179,7 @@ static void format_bytes(struct nd_str *s, const char *before, const struct filt
 static void format_test(struct nd_str *s, const struct filter_test *t)
 {
 	static const char *const payloads[] = { "link", "net", "transport" };
-	static const char *const others[] = { [FILTER_L4PROTO] = "l4proto", [FILTER_CT_STATE] = "ct state",
-					      [FILTER_CT_DIRECTION] = "ct direction" };
+	static const char *const others[] = { [FILTER_L4PROTO] = "l4proto", [FILTER_CT_STATE] = "ct state" };
 	static const char *const ops[] = { [FILTER_EQ] = " == ", [FILTER_NEQ] = " != ",
 					   [FILTER_RANGE] = " in ", [FILTER_NOT_RANGE] = " not in ",
 					   [FILTER_LEARNED] = " is learned",

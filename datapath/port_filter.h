@@ -26,7 +26,6 @@ enum filter_subject {
 	FILTER_LINK, FILTER_NETWORK, FILTER_TRANSPORT,
 	FILTER_L4PROTO,			/* 1 byte: the protocol above IP, behind extension headers */
 	FILTER_CT_STATE,		/* 4 bytes, host order: NF_CT_STATE bits; with mask and NEQ 0: any of them */
-	FILTER_CT_DIRECTION,		/* 1 byte: 0 original, 1 reply */
 	/* No comparison: more than `count` connections came by here. Behind a test for new connections only:
 	 * the kernel goes on counting one that was dropped until the next new one comes by. */
 	FILTER_CT_OVER,

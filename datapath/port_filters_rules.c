@@ -155,7 +155,7 @@ static void put_load(struct nft_rule_writer *w, const struct filter_test *t)
 	else if (t->subject == FILTER_L4PROTO)
 		nft_put_meta(w, NFT_META_L4PROTO, REG_1);
 	else
-		nft_put_ct(w, t->subject == FILTER_CT_STATE ? NFT_CT_STATE : NFT_CT_DIRECTION);
+		nft_put_ct(w, NFT_CT_STATE);
 }
 
 static void put_comparison(struct nft_rule_writer *w, const struct filter_test *t, const char *learned)

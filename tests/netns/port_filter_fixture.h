@@ -121,11 +121,9 @@ static inline struct port_filter *tracked(const char *ifname)
 	r = rule(f, FILTER_PACKETS_TO, FILTER_ACCEPT);
 	is_ethertype(r, "0800");
 	ct_state(r, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
-	test(r, FILTER_CT_DIRECTION, 0, 1, FILTER_EQ, "01");
 	r = rule(f, FILTER_PACKETS_TO, FILTER_DROP);
 	is_ethertype(r, "0800");
 	r = rule(f, FILTER_PACKETS_TO, FILTER_ACCEPT);
-	test(r, FILTER_CT_DIRECTION, 0, 1, FILTER_NEQ, "00");
 	memcpy(test(r, FILTER_CT_STATE, 0, 4, FILTER_EQ, NULL)->from, &state, sizeof(state));
 	return f;
 }
