@@ -178,15 +178,6 @@ static int check_partner(struct xml_in *in, const xmlNode *node, const struct nw
 	return down ? xml_fail(in, node, ND_ERR_XML, "'%s' is below where the range begins", a->name) : 0;
 }
 
-/* Two ways to say the same of an address. */
-static int check_addresses(struct xml_in *in, const xmlNode *node, const struct nwfilter_element *e)
-{
-	if ((match_of(e, NWF_SRC_IP) && match_of(e, NWF_SRC_IP_FROM)) ||
-	    (match_of(e, NWF_DST_IP) && match_of(e, NWF_DST_IP_FROM)))
-		return xml_fail(in, node, ND_ERR_XML, "an address and a range of addresses exclude each other");
-	return 0;
-}
-
 /* What stands in the header behind IP's depends on the protocol there. */
 static int check_protocol(struct xml_in *in, const xmlNode *node, enum nwfilter_proto proto,
 			  const struct nwfilter_element *e)
@@ -220,8 +211,6 @@ static int check_element(struct xml_in *in, const xmlNode *node, enum nwfilter_p
 	for (size_t i = 0; i < e->n_matches && r == 0; i++)
 		if (e->matches[i].attr->role != NWFILTER_VALUE)
 			r = check_partner(in, node, e, e->matches[i].attr);
-	if (r == 0)
-		r = check_addresses(in, node, e);
 	if (r == 0 && e->negated && e->n_matches == (match_of(e, NWF_COMMENT) ? 1 : 0))
 		r = xml_fail(in, node, ND_ERR_XML, "match 'no' needs an attribute that it negates");
 	return r < 0 ? r : check_protocol(in, node, proto, e);
