@@ -279,7 +279,7 @@ int guest_nwfilter_adopt_all(struct netd *d, struct nd_error *err)
 	int r = guest_nwfilter_changes(d, NULL, &changes, &n, err);
 
 	if (r == 0)
-		r = n ? nic_filters_change(d->nic_filters, changes, n, err) : nic_filters_mend(d->nic_filters, err);
+		r = nic_filters_adopt(d->nic_filters, changes, n, err);
 	nic_filter_changes_free(changes, n);
 	return r;
 }

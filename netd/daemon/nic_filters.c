@@ -99,6 +99,20 @@ int nic_filters_change(struct nic_filters *f, struct nic_filter_change *changes,
 	return 0;
 }
 
+int nic_filters_replace(struct nic_filters *f, struct nic_filter_change *changes, size_t *n, struct nd_error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (had(f, changes[i].ifname))
+			changes[kept++] = changes[i];
+		else
+			port_filter_free(changes[i].filter);
+	}
+	*n = kept;
+	return nic_filters_change(f, changes, *n, err);
+}
+
 int nic_filters_drop(struct nic_filters *f, const struct nic_filter_change *gone, size_t n, struct nd_error *err)
 {
 	size_t kept = 0;
@@ -112,6 +126,21 @@ int nic_filters_drop(struct nic_filters *f, const struct nic_filter_change *gone
 			f->items[kept++] = f->items[i];
 	}
 	f->n = kept;
+	return nic_filters_mend(f, err);
+}
+
+int nic_filters_adopt(struct nic_filters *f, struct nic_filter_change *all, size_t n, struct nd_error *err)
+{
+	size_t n_after;
+	struct port_filter **after = merged(f, all, n, &n_after);
+
+	if (!after)
+		return nd_error_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		all[i].filter = NULL;		/* the list's now */
+	free(f->items);
+	f->items = after;
+	f->n = n_after;
 	return nic_filters_mend(f, err);
 }
 

@@ -25,7 +25,12 @@ struct nic_filter_change {
 
 /* All of them, in one transaction, or none. Once more with the same array undoes it. */
 int nic_filters_change(struct nic_filters *f, struct nic_filter_change *changes, size_t n, struct nd_error *err);
+/* The same for ports that have a filter: those that lost theirs since the changes were thought of fall out of
+ * the array. */
+int nic_filters_replace(struct nic_filters *f, struct nic_filter_change *changes, size_t *n, struct nd_error *err);
 /* Of ports that are gone: their filters go, in the kernel now or, after an error, when it is mended. */
 int nic_filters_drop(struct nic_filters *f, const struct nic_filter_change *gone, size_t n, struct nd_error *err);
+/* At netd's start: these are all there shall be; after an error, too, once the kernel's can be mended. */
+int nic_filters_adopt(struct nic_filters *f, struct nic_filter_change *all, size_t n, struct nd_error *err);
 /* The kernel's are made what they should be. */
 int nic_filters_mend(struct nic_filters *f, struct nd_error *err);

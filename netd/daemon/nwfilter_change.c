@@ -160,7 +160,7 @@ static int apply(struct operation *op, struct nd_error *err)
 {
 	struct filter_change *c = change_of(op);
 
-	return nic_filters_change(c->netd->nic_filters, c->nics, c->n_nics, err);
+	return nic_filters_replace(c->netd->nic_filters, c->nics, &c->n_nics, err);
 }
 
 static int define_commit(struct operation *op, struct nd_error *err)
@@ -314,7 +314,7 @@ static void enforce_run(struct worker_job *job)
 {
 	struct enforcement *e = (struct enforcement *)job;
 
-	(void)nic_filters_change(e->nic_filters, e->nics, e->n_nics, &e->err);
+	(void)nic_filters_replace(e->nic_filters, e->nics, &e->n_nics, &e->err);
 }
 
 static void enforce_done(struct worker_job *job)

@@ -251,10 +251,11 @@ static unsigned load_shipped(struct nwfilters *f)
 unsigned nwfilters_load(struct nwfilters *f)
 {
 	struct load own = { f, f->paths->nwfilters, false, 0 };
-	unsigned skipped = load_shipped(f);
+	unsigned skipped;
 
-	if (f->line.queue)		/* what is being changed is newer than the files */
-		return skipped;
+	if (f->line.queue)	/* what is being changed is newer than the files, and the worker looks at it */
+		return 0;
+	skipped = load_shipped(f);
 	file_sweep(f->dir_fd);
 	skipped += docs_each(f->dir_fd, own.path, load_doc, &own);
 	return skipped + own.skipped;
