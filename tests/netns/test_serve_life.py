@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers die, hang, outlive netd and are found again; and what they cost."""
+import contextlib
 import os
 import re
 import signal
@@ -226,7 +227,10 @@ class Life(servetest.ServeTestCase):
         for task in os.listdir("/proc/%d/task" % pid):
             with open("/proc/%d/task/%s/status" % (pid, task)) as f:
                 self.assertIn("Seccomp:\t2", f.read())
-        fds = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+        fds = []
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            with contextlib.suppress(FileNotFoundError):	# closed meanwhile
+                fds.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
         own = os.readlink("/proc/%d/root" % pid)
         self.assertFalse([f for f in fds if f.startswith("/") and not f.startswith(own) and
                           f != "/dev/null" and not f.endswith("/log")])
