@@ -164,7 +164,7 @@ def text(s):
 
 def nic_bytes(name, mac, mtu, slot, pairs):
     """A NIC without its descriptors, as vmm/config.c writes it: rings of the usual size, all features, link up."""
-    return text(name) + mac + struct.pack(">HHHBHBB", mtu, 0, 0, slot, 0xfff, 1, pairs)
+    return text(name) + mac + struct.pack(">HHHBIBB", mtu, 0, 0, slot, 0xfff, 1, pairs)
 
 
 class Netd:
