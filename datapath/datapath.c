@@ -23,6 +23,7 @@ int datapath_new(const struct datapath_options *opt, struct datapath **out, stru
 	if (!dp)
 		return nd_error_nomem(err);
 	dp->ovsdb = opt->ovsdb;
+	dp->sysfs = opt->sysfs ? opt->sysfs : "/sys";
 	dp->run_fd = open(opt->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dp->run_fd < 0)
 		return nd_error_sys(err, errno, "cannot open '%s'", opt->run_dir);

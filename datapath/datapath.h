@@ -14,6 +14,7 @@ struct port_filter;
 struct datapath_options {
 	const char *run_dir;		/* where held sysctls and intents are recorded; borrowed */
 	const char *ovsdb;		/* the socket of Open vSwitch's database; borrowed until the end */
+	const char *sysfs;		/* NULL: /sys; borrowed until the end */
 	bool no_persist;		/* take the path of kernels without persistent nft tables */
 };
 

@@ -18,6 +18,15 @@ static void decode_bridge(const struct nlattr *data, struct link_info *out)
 	out->vlan_filtering = nl_get_u8(tb[IFLA_BR_VLAN_FILTERING]) != 0;
 }
 
+static void decode_vlan(const struct nlattr *data, const struct nlattr *lower, struct link_info *out)
+{
+	struct nlattr *tb[IFLA_VLAN_MAX + 1];
+
+	nl_parse_nested(data, tb, IFLA_VLAN_MAX);
+	nl_get_bytes(tb[IFLA_VLAN_ID], &out->vlan, sizeof(out->vlan));
+	out->lower = (int)nl_get_u32(lower);
+}
+
 static void decode_port(const struct nlattr *data, struct link_info *out)
 {
 	struct nlattr *tb[IFLA_BRPORT_MAX + 1];
@@ -53,6 +62,8 @@ bool link_decode(const struct nlmsghdr *msg, struct link_info *out)
 	nl_get_str(info[IFLA_INFO_SLAVE_KIND], slave_kind, sizeof(slave_kind));
 	if (nd_streq(out->fact.kind, "bridge"))
 		decode_bridge(info[IFLA_INFO_DATA], out);
+	if (nd_streq(out->fact.kind, "vlan") && !tb[IFLA_LINK_NETNSID])	/* else the index is another namespace's */
+		decode_vlan(info[IFLA_INFO_DATA], tb[IFLA_LINK], out);
 	if (nd_streq(slave_kind, "bridge"))
 		decode_port(info[IFLA_INFO_SLAVE_DATA], out);
 	return true;
@@ -64,29 +75,51 @@ static void take_link(void *arg, const struct nlmsghdr *msg)
 		(void)link_decode(msg, arg);	/* what is no link leaves the zeros: not found */
 }
 
-void link_request_get(struct nl_batch *b, const char *name, struct link_info *out)
+static struct nl_req *request_get(struct nl_batch *b, int ifindex, struct link_info *out, const char *what)
 {
-	struct ifinfomsg ifi = { 0 };
-	struct nl_req *rq = nl_batch_add(b, RTM_GETLINK, 0, &ifi, sizeof(ifi),
-					 "read interface '%s'", name);
+	const struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(b, RTM_GETLINK, 0, &ifi, sizeof(ifi), "read interface %s", what);
 
 	memset(out, 0, sizeof(*out));
-	nl_put_str(rq, IFLA_IFNAME, name);
 	nl_put_u32(rq, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	rq->reply = take_link;
 	rq->arg = out;
+	return rq;
+}
+
+void link_request_get(struct nl_batch *b, const char *name, struct link_info *out)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "'%s'", name);
+	nl_put_str(request_get(b, 0, out, what), IFLA_IFNAME, name);
+}
+
+static int run_get(struct nl *nl, struct nl_batch *b, struct nd_error *err)
+{
+	int r = nl_batch_run(nl, b, 0);
+
+	if (b->failed)
+		return nd_error_nomem(err);
+	return r < 0 && r != -ENODEV ? nl_req_error(&b->reqs[0], err) : r;
 }
 
 int link_get(struct nl *nl, const char *name, struct link_info *out, struct nd_error *err)
 {
 	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
-	int r;
 
 	link_request_get(&b, name, out);
-	r = nl_batch_run(nl, &b, 0);
-	if (b.failed)
-		return nd_error_nomem(err);
-	return r < 0 && r != -ENODEV ? nl_req_error(&b.reqs[0], err) : r;
+	return run_get(nl, &b, err);
+}
+
+int link_get_index(struct nl *nl, int ifindex, struct link_info *out, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	char what[16];
+
+	snprintf(what, sizeof(what), "%d", ifindex);
+	(void)request_get(&b, ifindex, out, what);
+	return run_get(nl, &b, err);
 }
 
 int link_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err)

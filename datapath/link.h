@@ -10,6 +10,9 @@ struct link_info {
 	/* A bridge's own: */
 	uint32_t forward_delay_cs;	/* hundredths of a second */
 	bool stp, vlan_filtering;
+	/* A VLAN device's: what it is on, and its tag. */
+	int lower;
+	uint16_t vlan;
 	/* A bridge port's (fact.master is the bridge): */
 	bool is_port, isolated, learning, unicast_flood;
 };
@@ -22,6 +25,9 @@ void link_request_get(struct nl_batch *b, const char *name, struct link_info *ou
 
 /* The link of this name. 0, -ENODEV without text in err when there is none, or -errno. */
 int link_get(struct nl *nl, const char *name, struct link_info *out, struct nd_error *err);
+
+/* The same, by its index. */
+int link_get_index(struct nl *nl, int ifindex, struct link_info *out, struct nd_error *err);
 
 /* Reports every link (see nl_req_dump()). */
 int link_dump(struct nl *nl, nl_reply_fn *reply, void *arg, struct nd_error *err);

@@ -13,6 +13,7 @@
 struct datapath {
 	int run_fd;
 	const char *ovsdb;		/* NULL: there is none */
+	const char *sysfs;
 	struct nl *nl;
 	struct nft *nft;
 	struct port_filters *filters;
