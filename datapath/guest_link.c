@@ -12,6 +12,7 @@
 #include "datapath/private.h"
 #include "datapath/route.h"
 #include "datapath/shape.h"
+#include "datapath/vf_hold.h"
 #include "netd/base/effect.h"
 #include "netd/base/str.h"
 
@@ -24,8 +25,7 @@ static void close_queues(int *fds, unsigned n)
 	}
 }
 
-/* Up, with another MTU where one is asked for. */
-static int set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err)
+int datapath_guest_set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err)
 {
 	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
 	struct ifinfomsg ifi = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
@@ -61,7 +61,7 @@ static int set_vlans(struct datapath *dp, const struct guest_link *want, int ifi
 		return r;
 	port_request_vlans(&b, ifindex, name, want->vlans, want->n_vlans);
 	r = run_all(dp, &b, err);
-	return r < 0 ? r : set_up(dp, name, 0, err);
+	return r < 0 ? r : datapath_guest_set_up(dp, name, 0, err);
 }
 
 static int put_on_bridge(struct datapath *dp, const struct guest_link *want, const char *name,
@@ -124,7 +124,7 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 	if (want->bridge[0] && !want->ovs)
 		r = put_on_bridge(dp, want, name, err);
 	else
-		r = set_up(dp, name, want->mtu_bytes, err);
+		r = datapath_guest_set_up(dp, name, want->mtu_bytes, err);
 	if (r == 0 && want->ovs)
 		r = put_on_ovs(dp, want, name, err);
 	if (r < 0) {
@@ -278,6 +278,30 @@ static int open_node(int ifindex, const char *name, int *fd_out, struct nd_error
 	return 0;
 }
 
+static int set_mac(struct datapath *dp, int ifindex, const char *name, const struct nd_mac *mac, struct nd_error *err)
+{
+	ND_AUTO(nl_batch_fini) struct nl_batch b = { 0 };
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_req *rq = nl_batch_add(&b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "set the MAC of '%s'", name);
+
+	nl_put(rq, IFLA_ADDRESS, mac->bytes, sizeof(mac->bytes));
+	return nl_call(dp->nl, &b, err);
+}
+
+/* A virtual function gets frames for its own MAC only, whatever the macvtap on it wants: in passthrough the two have
+ * one and the same, which the physical function must allow first. */
+static int hold_vf(struct datapath *dp, const struct guest_link *want, const struct link_info *macvtap,
+		   struct nd_error *err)
+{
+	const struct vf_wanted vf = { .ifname = want->lower, .owner = want->alias, .mac = want->mac,
+				      .has_vlan = want->has_vf_vlan, .vlan = want->vf_vlan };
+	int r = want->holds_vf ? datapath_vf_hold(dp, &vf, err) : 0;
+
+	if (r <= 0 || !nd_streq(want->mode, "passthrough"))
+		return r < 0 ? r : 0;
+	return set_mac(dp, macvtap->fact.ifindex, macvtap->fact.name, &want->mac, err);
+}
+
 static int finish_macvtap(struct datapath *dp, const struct guest_link *want, const char *name,
 			  int *fds_out, struct nd_error *err)
 {
@@ -287,12 +311,14 @@ static int finish_macvtap(struct datapath *dp, const struct guest_link *want, co
 
 	if (r == 0)
 		r = set_alias(dp, link.fact.ifindex, name, want->alias, err);
+	if (r == 0)
+		r = hold_vf(dp, want, &link, err);
 	while (r == 0 && n < want->queues) {
 		r = open_node(link.fact.ifindex, name, &fds_out[n], err);
 		n += r == 0;
 	}
-	if (r == 0)
-		r = set_up(dp, name, want->mtu_bytes, err);
+	if (r == 0 && !want->down)
+		r = datapath_guest_set_up(dp, name, want->mtu_bytes, err);
 	if (r < 0)
 		close_queues(fds_out, n);
 	return r;
@@ -331,6 +357,7 @@ int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
 		return r;
 	r = finish_macvtap(dp, want, name, fds_out, err);
 	if (r < 0) {
+		(void)datapath_vf_release(dp, want->lower, want->alias, NULL);
 		if (link_get(dp->nl, name, &link, NULL) == 0)
 			(void)delete_link(dp, &link, NULL);	/* the error in hand says more */
 		return r;
@@ -348,6 +375,16 @@ int datapath_guest_delete(struct datapath *dp, const char *name, const char *ali
 	if (r < 0)
 		return r == -ENODEV ? 0 : r;
 	return nd_streq(link.fact.alias, alias) ? delete_link(dp, &link, err) : 0;
+}
+
+/* The VF first: it may have its old MAC again when the kernel gives it that, with the macvtap's end. */
+int datapath_guest_macvtap_delete(struct datapath *dp, const char *name, const char *alias, const char *lower,
+				  struct nd_error *err)
+{
+	int released = datapath_vf_release(dp, lower, alias, err);
+	int deleted = datapath_guest_delete(dp, name, alias, released < 0 ? NULL : err);
+
+	return released < 0 ? released : deleted;
 }
 
 /* ---- addresses ---- */

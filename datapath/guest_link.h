@@ -21,6 +21,10 @@ struct guest_link {
 	const struct port_vlan *vlans;
 	size_t n_vlans;
 	const char *lower, *mode;	/* macvtap: vepa, bridge, private, passthrough */
+	bool down;			/* macvtap: it is set up later, by datapath_guest_set_up() */
+	/* macvtap: the device below, where it is a virtual function, is the guest's alone: it gets its MAC, and a tag. */
+	bool holds_vf, has_vf_vlan;
+	uint16_t vf_vlan;
 	const char *device;		/* where TAPs are made; NULL: /dev/net/tun */
 	const struct ovs_port *ovs;	/* the bridge is Open vSwitch's; NULL: the kernel's. Its ifname is not read */
 };
@@ -31,9 +35,15 @@ int datapath_guest_tap(struct datapath *dp, const struct guest_link *want, char 
 /* Opens a TAP that somebody else has made. */
 int datapath_guest_tap_open(struct datapath *dp, const struct guest_link *want, int *fds_out,
 			    struct nd_error *err);
-/* Makes a macvtap on want->lower and sets it up. */
+/* Makes a macvtap on want->lower and sets it up. datapath_guest_macvtap_delete() also puts back what a virtual
+ * function had. */
 int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
 			   char name_out[IFNAMSIZ], int *fds_out, struct nd_error *err);
+/* Removes it, as datapath_guest_delete() does. */
+int datapath_guest_macvtap_delete(struct datapath *dp, const char *name, const char *alias, const char *lower,
+				  struct nd_error *err);
+/* mtu_bytes 0: as it is. */
+int datapath_guest_set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err);
 /* Removes the device of that name if it carries the alias; no error when it does not, or is gone. */
 int datapath_guest_delete(struct datapath *dp, const char *name, const char *alias,
 			  struct nd_error *err);

@@ -9,7 +9,7 @@ deps_demo="iproute2 nftables busybox-static cpio kmod zstd qemu-system-x86 dnsma
 deps_test="clang libclang-rt-14-dev libxml2-utils iproute2 nftables iptables busybox-static udhcpc
 	isc-dhcp-client bind9-dnsutils iputils-ping iputils-arping iperf3 libvirt-clients python3 python3-libvirt
 	libsys-virt-perl jing tcpdump conntrack ethtool valgrind man-db procps psmisc universal-ctags acpica-tools lz4
-	openssh-server openssh-client openvswitch-switch"
+	openssh-server openssh-client openvswitch-switch lldpad"
 deps_peers="libvirt-daemon-system libvirt-daemon-driver-qemu ruby-libvirt ruby golang-go
 	golang-github-digitalocean-go-libvirt-dev ansible python3-lxml libvirt-dbus dbus python3-gi dnsmasq-base virt-manager xvfb xdotool polkitd"
 deps_bench="dnsmasq-base kea-dhcp4-server kea-admin dnsperf libvirt-daemon-system libiperf-dev libssl-dev libsctp-dev"

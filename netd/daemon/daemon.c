@@ -77,6 +77,7 @@ static int new_rpc(struct netd *d, struct nd_error *err)
 static int new_parts(struct netd *d, struct nd_error *err)
 {
 	struct datapath_options dp = { .run_dir = d->paths.run, .ovsdb = d->paths.ovsdb,
+				       .sysfs = d->paths.sysfs,
 				       .no_persist = !d->config.persist_nft };
 	int r = registry_init(&d->networks, err);
 

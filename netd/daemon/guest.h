@@ -49,7 +49,7 @@ struct guest {
 	bool booted;			/* START was sent; before that it waits, paused */
 	size_t n_filters;		/* of its NICs, that are being set (guest_filter.c) */
 	bool cut_off;			/* netd was killed amid its start: what there is of it ends */
-	bool scripts_begun;		/* ... and its NICs' scripts may have run by then */
+	bool devices_named;		/* ... and scripts and switches may have been told of its NICs by then */
 	void (*autostart_done)(void *arg, struct guest *g, const struct nd_error *err);	/* waits for that end */
 	void *autostart_arg;
 	/* Its process's end of its terminal, held open so that what it said last can still be read

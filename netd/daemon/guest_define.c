@@ -308,7 +308,7 @@ static void loaded_live(void *arg, struct dom_def *live_taken, const struct gues
 	g->live = nd_take_ptr(&live);
 	g->state = status->pid ? (enum guest_state)status->state : GUEST_SHUT_OFF;
 	g->cut_off = !status->pid;
-	g->scripts_begun = g->cut_off && status->reason == GUEST_STATUS_SCRIPTS;
+	g->devices_named = g->cut_off && status->reason == GUEST_STATUS_NAMED;
 	g->reason = g->cut_off ? GUEST_SHUT_OFF_UNKNOWN : status->reason;
 	g->uid = status->uid;
 	if (g->live->id > d->guests.last_id)

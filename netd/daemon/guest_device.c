@@ -12,6 +12,7 @@
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
 #include "netd/daemon/guest_nwfilter.h"
+#include "netd/daemon/guest_profile.h"
 #include "netd/daemon/guest_script.h"
 #include "netd/daemon/guest_tune.h"
 
@@ -20,7 +21,8 @@ struct device_op {
 	struct dom_device *device;
 	bool live, config;
 	struct vmm_nic nic;		/* attach */
-	struct guest_script_walk script;	/* of one NIC */
+	struct guest_profile_walk profile;	/* of one NIC */
+	struct guest_script_walk script;	/* likewise */
 	struct guest_plug plug;
 	char id[VMM_ID_MAX];		/* detach, update, removed: the NIC's alias */
 };
@@ -155,21 +157,42 @@ static int attach_unmake(struct operation *op)
 	return OP_DONE;
 }
 
-static bool attaches_script(struct device_op *o)
+static bool others_are_told(struct device_op *o)
 {
-	return o->live && guest_has_scripts(last_nic(o), 1);
+	return o->live && (guest_has_scripts(last_nic(o), 1) || guest_nic_has_profile(last_nic(o)));
 }
 
-/* Worker. The next netd finds that the guest does not have it, and runs the downscript, if this one is killed. */
+/* Worker. The next netd finds that the guest does not have it, and tells the switch or runs the downscript, if this one
+ * is killed. */
 static int attach_note(struct operation *op, struct nd_error *err)
 {
-	return attaches_script(device_of(op)) ? guest_change_record_live(op, err) : OP_DONE;
+	return others_are_told(device_of(op)) ? guest_change_record_live(op, err) : OP_DONE;
 }
 
 static int attach_unnote(struct operation *op)
 {
-	if (attaches_script(device_of(op)))
+	if (others_are_told(device_of(op)))
 		guest_record(guest_change_of(op)->guest);
+	return OP_DONE;
+}
+
+static int attach_profile(struct operation *op, struct nd_error *err)
+{
+	struct device_op *o = device_of(op);
+
+	if (!o->live)
+		return OP_DONE;
+	o->profile = (struct guest_profile_walk){ .op = op, .guest = o->c.guest, .nics = last_nic(o), .n = 1 };
+	return guest_profiles_begin(&o->profile, err);
+}
+
+/* Worker. */
+static int attach_no_profile(struct operation *op)
+{
+	struct device_op *o = device_of(op);
+
+	if (o->profile.asked)
+		guest_profiles_end(o->c.guest, last_nic(o), 1);
 	return OP_DONE;
 }
 
@@ -273,6 +296,8 @@ static const struct op_step attach_steps[] = {
 	{ "writing the definition", true, guest_change_write_config, guest_change_restore_config },
 	{ "making its device", true, attach_make, attach_unmake },
 	{ "noting its name", true, attach_note, attach_unnote },
+	{ "before its port profile", true, before, attach_no_profile },
+	{ "associating it with its switch", false, attach_profile, NULL },
 	{ "before its script", false, before, attach_downscript },
 	{ "running its script", false, attach_script, NULL },
 	{ "before the port", false, before, attach_unplug },
@@ -396,6 +421,7 @@ static int removed_unmake(struct operation *op, struct nd_error *err)
 	struct device_op *o = device_of(op);
 	const struct dom_nic *nic = nic_by_alias(o->c.guest->live, o->id);
 
+	guest_profiles_end(o->c.guest, nic, 1);
 	if (guest_nic_unmake(o->c.netd, o->c.guest, nic, err) < 0)
 		nd_log(LOG_ERR, o->c.guest->name, "device '%s' stays: %s", nic->target, err->text);
 	guest_nwfilter_drop(o->c.guest, nic, 1);

@@ -12,6 +12,7 @@
 #include "netd/daemon/guest_console.h"
 #include "netd/daemon/guest_nic.h"
 #include "netd/daemon/guest_nwfilter.h"
+#include "netd/daemon/guest_profile.h"
 #include "netd/daemon/guest_script.h"
 #include "netd/daemon/ports.h"
 
@@ -131,7 +132,7 @@ static int end_scripts(struct operation *op, struct nd_error *err)
 	const struct guest *g = e->c.guest;
 	const struct dom_def *live = g->live;
 
-	if (g->cut_off && !g->scripts_begun)	/* also the devices of these names may be somebody else's */
+	if (g->cut_off && !g->devices_named)	/* also the devices of these names may be somebody else's */
 		return OP_DONE;
 	e->scripts = (struct guest_script_walk){ .op = op, .guest = e->c.guest, .nics = live->nics,
 						 .n = live->n_nics, .down = true };
@@ -144,6 +145,8 @@ static int end_clear(struct operation *op, struct nd_error *err)
 	struct end *e = end_of(op);
 	struct guest *g = e->c.guest;
 
+	if (!g->cut_off || g->devices_named)
+		guest_profiles_end(g, g->live->nics, g->live->n_nics);
 	guest_unmake_nics(g, g->live->nics, g->live->n_nics);
 	guest_nwfilter_drop(g, g->live->nics, g->live->n_nics);
 	if (g->cut_off)

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "datapath/guest_link.h"
+#include "datapath/vf_hold.h"
 #include "netd/base/log.h"
 #include "netd/base/str.h"
 #include "netd/compile/compile.h"
 #include "netd/daemon/guest_ovs.h"
+#include "netd/daemon/guest_profile.h"
 #include "netd/daemon/ports.h"
 #include "netd/model/xml.h"
 
@@ -130,6 +132,15 @@ static int open_device(struct netd *d, const struct dom_nic *nic, const struct g
 	return r < 0 ? r : datapath_guest_addresses_free(d->datapath, want->name, p, err);
 }
 
+/* A tag on a macvtap is its virtual function's. */
+static int check_vf(struct netd *d, const struct dom_nic *nic, struct nd_error *err)
+{
+	int r = nic->type == DOM_NIC_DIRECT && nic->vlan.n_tags ? datapath_is_vf(d->datapath, nic->dev, err) : 1;
+
+	return r != 0 ? r : xml_fail_at(err, "vlan", nic->vlan.line, ND_ERR_CONFIG_UNSUPPORTED, "'%s' is no virtual "
+					"function (SR-IOV), which alone has a tag in passthrough", nic->dev);
+}
+
 static int make_device(struct netd *d, const struct guest *g, struct dom_nic *nic,
 		       struct vmm_nic *out, struct nd_error *err)
 {
@@ -141,12 +152,15 @@ static int make_device(struct netd *d, const struct guest *g, struct dom_nic *ni
 		.bridge = nic->type == DOM_NIC_BRIDGE ? nic->bridge : "",
 		.isolated = nic->isolated == TRI_YES,
 		.lower = nic->dev, .mode = dom_direct_mode_name(nic->mode),
-		.device = nic->backend_tap,
+		.device = nic->backend_tap, .down = guest_nic_has_profile(nic),
+		.holds_vf = nic->mode == DOM_DIRECT_PASSTHROUGH || nic->virtualport.type == VIRTUALPORT_8021QBH,
+		.has_vf_vlan = direct && nic->vlan.n_tags, .vf_vlan = nic->vlan.n_tags ? nic->vlan.tags[0].id : 0,
 	};
 	ND_AUTO(free) struct port_vlan *vlans = NULL;
 	struct ovs_port ovs = { 0 };
-	int r = vlans_of(&nic->vlan, &vlans, err);
+	int r = check_vf(d, nic, err);
 
+	r = r < 0 ? r : vlans_of(&nic->vlan, &vlans, err);
 	guest_nic_alias(g, alias);
 	if (r == 0 && !guest_nic_is_ovs(nic)) {
 		want.vlans = vlans;
@@ -198,7 +212,9 @@ int guest_nic_unmake(struct netd *d, const struct guest *g, const struct dom_nic
 	guest_nic_alias(g, alias);
 	if (guest_nic_is_ovs(nic))
 		r = guest_ovs_unplug(d, g, nic, err);
-	deleted = datapath_guest_delete(d->datapath, nic->target, alias, r < 0 ? NULL : err);
+	deleted = nic->type == DOM_NIC_DIRECT
+		  ? datapath_guest_macvtap_delete(d->datapath, nic->target, alias, nic->dev, err)
+		  : datapath_guest_delete(d->datapath, nic->target, alias, r < 0 ? NULL : err);
 	return r < 0 ? r : deleted;
 }
 
@@ -221,6 +237,16 @@ static bool names_device(const struct dom_def *def, const char *ifname)
 	return false;
 }
 
+static bool names_lower(void *arg, const char *ifname)
+{
+	const struct dom_def *def = arg;
+
+	for (size_t i = 0; i < def->n_nics; i++)
+		if (def->nics[i].type == DOM_NIC_DIRECT && nd_streq0(def->nics[i].dev, ifname))
+			return true;
+	return false;
+}
+
 void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct dom_def *but)
 {
 	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
@@ -229,6 +255,8 @@ void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct
 	int r = datapath_facts(d->datapath, &facts, &err);
 
 	guest_nic_alias(g, alias);
+	if (r == 0)
+		r = datapath_vf_release_all(d->datapath, alias, but ? names_lower : NULL, (void *)but, &err);
 	for (size_t i = 0; r == 0 && i < facts->n_links; i++)
 		if (nd_streq(facts->links[i].alias, alias) && !names_device(but, facts->links[i].name))
 			r = datapath_guest_delete(d->datapath, facts->links[i].name, alias, &err);

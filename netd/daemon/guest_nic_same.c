@@ -14,6 +14,16 @@ static bool vlan_differs(const struct vlan_def *a, const struct vlan_def *b)
 	return differs;
 }
 
+/* An id that a document does not have is made for it. */
+static bool virtualport_differs(const struct virtualport_def *asked, const struct virtualport_def *is)
+{
+	return asked->type != is->type || !nd_streq0(asked->profileid, is->profileid) ||
+	       asked->managerid != is->managerid || asked->typeid != is->typeid ||
+	       asked->typeidversion != is->typeidversion ||
+	       (asked->has_instanceid && !nd_uuid_equal(&asked->instanceid, &is->instanceid)) ||
+	       (asked->has_interfaceid && !nd_uuid_equal(&asked->interfaceid, &is->interfaceid));
+}
+
 static bool driver_differs(const struct dom_nic *a, const struct dom_nic *b)
 {
 	return a->driver != b->driver || a->queues != b->queues || a->event_idx != b->event_idx ||
@@ -64,7 +74,7 @@ int guest_nic_check_same(const struct dom_nic *is, const struct dom_nic *asked, 
 		{ "mtu", asked->mtu_bytes != is->mtu_bytes },
 		{ "isolation", asked->isolated != is->isolated },
 		{ "vlan", vlan_differs(&asked->vlan, &is->vlan) },
-		{ "virtualport", asked->virtualport.type != is->virtualport.type },
+		{ "virtualport", virtualport_differs(&asked->virtualport, &is->virtualport) },
 	};
 
 	for (size_t i = 0; i < ND_COUNT(parts); i++)

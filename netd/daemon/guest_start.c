@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest_start.c -- a document becomes a running guest, or nothing of it stays
  *
- *	names -> live file -> files -> devices -> scripts -> ports -> filters -> process -> CONFIG -> START -> active
+ *	names -> live file -> files -> devices -> port profiles -> scripts -> ports -> filters -> process ->
+ *	CONFIG -> START -> active
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "netd/daemon/guest_files.h"
 #include "netd/daemon/guest_nic.h"
 #include "netd/daemon/guest_nwfilter.h"
+#include "netd/daemon/guest_profile.h"
 #include "netd/daemon/guest_script.h"
 
 struct start {
@@ -21,6 +23,7 @@ struct start {
 	struct vmm_config config;
 	int terminal_fd;		/* the guest's, -1: none */
 	struct guest_vmm *vmm;
+	struct guest_profile_walk profiles;
 	struct guest_script_walk scripts;
 	struct guest_plug plug;
 	struct guest_unplug_walk walk;
@@ -209,16 +212,37 @@ static int start_unmake(struct operation *op)
 	return OP_DONE;
 }
 
-/* ---- scripts ---- */
-
-/* Worker. The next netd runs the downscripts, by their devices' names, if this one is killed. */
+/* Worker. The next netd tells the switch, and runs the downscripts, by the devices' names, if this one is killed. */
 static int start_note(struct operation *op, struct nd_error *err)
 {
 	struct start *s = start_of(op);
+	const struct dom_def *live = s->c.live;
+	bool concerned = guest_has_scripts(live->nics, live->n_nics) || guest_has_profiles(live->nics, live->n_nics);
 
-	return guest_has_scripts(s->c.live->nics, s->c.live->n_nics) ? write_starting(s, GUEST_STATUS_SCRIPTS, err)
-								     : OP_DONE;
+	return concerned ? write_starting(s, GUEST_STATUS_NAMED, err) : OP_DONE;
 }
+
+/* ---- port profiles ---- */
+
+static int start_profiles(struct operation *op, struct nd_error *err)
+{
+	struct start *s = start_of(op);
+
+	s->profiles = (struct guest_profile_walk){ .op = op, .guest = s->c.guest, .nics = s->c.live->nics,
+						   .n = s->c.live->n_nics };
+	return guest_profiles_begin(&s->profiles, err);
+}
+
+/* Worker. */
+static int start_no_profiles(struct operation *op)
+{
+	struct start *s = start_of(op);
+
+	guest_profiles_end(s->c.guest, s->c.live->nics, s->profiles.asked);
+	return OP_DONE;
+}
+
+/* ---- scripts ---- */
 
 static int start_scripts(struct operation *op, struct nd_error *err)
 {
@@ -429,6 +453,8 @@ static const struct op_step start_steps[] = {
 	{ "opening its files", true, start_open, start_unopen },
 	{ "making its devices", true, start_make, start_unmake },
 	{ "noting its devices' names", true, start_note, NULL },
+	{ "before the port profiles", true, start_before, start_no_profiles },
+	{ "associating it with its switches", false, start_profiles, NULL },
 	{ "before the scripts", false, start_before, start_downscripts },
 	{ "running the scripts", false, start_scripts, NULL },
 	{ "before the ports", false, start_before, unplug_walk },

@@ -21,8 +21,9 @@ int guest_store_write(struct guest_store *s, const struct dom_def *def, struct n
 int guest_store_remove(struct guest_store *s, const char *name, struct nd_error *err);
 int guest_store_autostart(struct guest_store *s, const char *name, bool on, struct nd_error *err);
 
-/* The reason beside pid 0 once its scripts may have begun; before that it is 0. */
-enum { GUEST_STATUS_SCRIPTS = 1 };
+/* The reason beside pid 0 once its devices are made and named in the document, and what is told of them to others
+ * (scripts, the switch) may have begun; before that it is 0. */
+enum { GUEST_STATUS_NAMED = 1 };
 
 /* What else a live file holds beside the document. */
 struct guest_status {

@@ -58,6 +58,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 		.domains_live = join(r, "/run/netd/domains", &failed),
 		.vmms = join(r, "/run/netd/vmms", &failed),
 		.ovsdb = join(r, "/run/openvswitch/db.sock", &failed),
+		.lldpad = join(r, "/run/lldpad.pid", &failed),
+		.sysfs = program_path(NULL, "NETD_SYSFS", "/sys", &failed),
 		.servers = join(r, "/run/netd/servers", &failed),
 		.state = join(r, "/var/lib/netd", &failed),
 		.leases = join(r, "/var/lib/netd/leases", &failed),
@@ -87,7 +89,8 @@ int paths_init(struct paths *p, const char *root, const char *serve, const char 
 void paths_fini(struct paths *p)
 {
 	char **all[] = { &p->config_file, &p->bridge_policy, &p->networks, &p->autostart, &p->domains,
-			 &p->domains_autostart, &p->nwfilters, &p->nwfilters_shipped, &p->domains_live, &p->vmms, &p->ovsdb, &p->vmm,
+			 &p->domains_autostart, &p->nwfilters, &p->nwfilters_shipped, &p->domains_live, &p->vmms, &p->ovsdb,
+			 &p->lldpad, &p->sysfs, &p->vmm,
 			 &p->kvm, &p->run, &p->live, &p->ports, &p->servers,
 			 &p->state, &p->leases, &p->socket, &p->socket_ro, &p->libvirt_socket,
 			 &p->libvirt_socket_ro, &p->libvirt_networks, &p->libvirt_autostart,

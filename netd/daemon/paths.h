@@ -31,6 +31,8 @@ struct paths {
 	char *taken;		/* var/lib/netd/libvirt: UUID of each definition that was taken over */
 	char *resolv_conf, *resolved_conf, *hosts;	/* the host's own: never below the root */
 	char *ovsdb;		/* run/openvswitch/db.sock: Open vSwitch's database */
+	char *lldpad;		/* run/lldpad.pid: lldpad's process id, its address for 802.1Qbg */
+	char *sysfs;		/* /sys */
 	char *serve;		/* the netd-serve program */
 	char *vmm;		/* the netd-vmm program */
 	char *kvm;		/* /dev/kvm */
@@ -39,7 +41,7 @@ struct paths {
 
 /* root NULL: the installed places. serve NULL: NETD_SERVE from the environment, else libexecdir;
  * schemas likewise with NETD_SCHEMAS, and always netd-vmm with NETD_VMM, the filters that come with netd with NETD_NWFILTERS,
- * /dev/kvm with NETD_KVM. Returns 0 or -ENOMEM with err. */
+ * /dev/kvm with NETD_KVM, /sys with NETD_SYSFS. Returns 0 or -ENOMEM with err. */
 int paths_init(struct paths *p, const char *root, const char *serve, const char *schemas,
 	       struct nd_error *err);
 void paths_fini(struct paths *p);

@@ -319,13 +319,42 @@ static int check_source(struct xml_in *in, const xmlNode *node, const struct dom
 	return 0;
 }
 
+/* A macvtap: what the device below, and the switch that this leads to, cannot do. */
+static int check_direct(struct xml_in *in, const struct dom_nic *nic)
+{
+	const struct virtualport_def *v = &nic->virtualport;
+	const struct vlan_def *vlan = &nic->vlan;
+	const char *missing = virtualport_missing_parameter(v);
+
+	if (v->type && v->type != VIRTUALPORT_8021QBG && v->type != VIRTUALPORT_8021QBH)
+		return xml_fail_at(in->err, "virtualport", v->line, ND_ERR_CONFIG_UNSUPPORTED,
+				   "for type 'direct' its type must be 802.1Qbg or 802.1Qbh");
+	if (missing)
+		return xml_fail_at(in->err, "virtualport", v->line, ND_ERR_XML, "the parameter '%s' is missing",
+				   missing);
+	if (!vlan->n_tags)
+		return 0;
+	if (nic->mode != DOM_DIRECT_PASSTHROUGH)
+		return xml_fail_at(in->err, "vlan", vlan->line, ND_ERR_CONFIG_UNSUPPORTED,
+				   "type 'direct' has it only in mode 'passthrough'");
+	if (vlan->n_tags > 1 || vlan->trunk)
+		return xml_fail_at(in->err, "vlan", vlan->line, ND_ERR_CONFIG_UNSUPPORTED,
+				   "a virtual function has one tag, and no trunk");
+	if (v->type == VIRTUALPORT_8021QBH)
+		return xml_fail_at(in->err, "vlan", vlan->line, ND_ERR_CONFIG_UNSUPPORTED,
+				   "with <virtualport type='802.1Qbh'> it is the switch's profile that says the VLAN");
+	return 0;
+}
+
 /* What the switch behind the NIC cannot do. Of type network, it is the network's ports that tell. */
 static int check_switch(struct xml_in *in, const xmlNode *node, const struct dom_nic *nic)
 {
 	const char *type = nic_types[nic->type];
-	bool own = nic->type == DOM_NIC_ETHERNET || nic->type == DOM_NIC_DIRECT;
+	bool own = nic->type == DOM_NIC_ETHERNET;
 	bool ovs = nic->virtualport.type == VIRTUALPORT_OPENVSWITCH;
 
+	if (nic->type == DOM_NIC_DIRECT)
+		return check_direct(in, nic);
 	if (nic->vlan.n_tags && own)
 		return xml_fail(in, node, ND_ERR_CONFIG_UNSUPPORTED, "<vlan> is not supported for type '%s'",
 				type);

@@ -6,6 +6,7 @@
 
 #include "netd/base/str.h"
 #include "netd/model/domain.h"
+#include "netd/model/elements.h"
 #include "netd/model/xml.h"
 
 #define DEVICE_MAX DOM_SLOT_MAX
@@ -178,6 +179,17 @@ static void give(struct dom_on *on, enum dom_action action)
 		on->action = action;
 }
 
+/* By this id the switch knows a macvtap again. Open vSwitch's is made at each start. */
+static int give_instances(struct dom_def *def, struct nd_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < def->n_nics && r == 0; i++)
+		if (def->nics[i].type == DOM_NIC_DIRECT)
+			r = virtualport_generate(&def->nics[i].virtualport, err);
+	return r;
+}
+
 int dom_def_generate(struct dom_def *def, struct nd_error *err)
 {
 	int r;
@@ -198,6 +210,8 @@ int dom_def_generate(struct dom_def *def, struct nd_error *err)
 	give(&def->on_reboot, DOM_ACTION_RESTART);
 	give(&def->on_crash, DOM_ACTION_DESTROY);
 	r = give_macs(def, err);
+	if (r == 0)
+		r = give_instances(def, err);
 	if (r == 0)
 		r = pair_console(def, err);
 	return r < 0 ? r : give_slots(def, err);

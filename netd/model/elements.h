@@ -23,6 +23,10 @@ extern const struct xml_elem elem_portgroup;
 
 /* The first parameter that does not belong to the type, or NULL. */
 const char *virtualport_stray_parameter(const struct virtualport_def *v);
+/* The first that its type cannot do without; NULL: it is complete, but for ids that can be made. */
+const char *virtualport_missing_parameter(const struct virtualport_def *v);
+/* Makes the ids that are missing. */
+int virtualport_generate(struct virtualport_def *v, struct nd_error *err);
 
 /* Element rules that need more than the element: used by the parser and by updates. */
 int dhcp_range_check(const struct dhcp_range *range, const struct nd_prefix *subnet,

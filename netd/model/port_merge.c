@@ -179,44 +179,15 @@ static int check_virtualport_mode(const struct virtualport_def *v, const struct 
 	return 0;
 }
 
-static int missing_parameter(struct nd_error *err, const char *name)
-{
-	return nd_error_set(err, ND_ERR_XML, "<virtualport>: the parameter '%s' is missing", name);
-}
-
-static int generate_id(struct nd_uuid *id, bool *has, struct nd_error *err)
-{
-	int r = *has ? 0 : nd_uuid_random(id);
-
-	if (r < 0)
-		return nd_error_sys(err, -r, "cannot make a random UUID");
-	*has = true;
-	return 0;
-}
-
 static int complete_virtualport(struct virtualport_def *v, struct nd_error *err)
 {
-	switch (v->type) {
-	case VIRTUALPORT_8021QBG:
-		if (!v->has_managerid)
-			return missing_parameter(err, "managerid");
-		if (!v->has_typeid)
-			return missing_parameter(err, "typeid");
-		if (!v->has_typeidversion)
-			return missing_parameter(err, "typeidversion");
-		return generate_id(&v->instanceid, &v->has_instanceid, err);
-	case VIRTUALPORT_8021QBH:
-		return v->profileid ? 0 : missing_parameter(err, "profileid");
-	case VIRTUALPORT_OPENVSWITCH:
-		return generate_id(&v->interfaceid, &v->has_interfaceid, err);
-	case VIRTUALPORT_MIDONET:
-		return v->has_interfaceid ? 0 : missing_parameter(err, "interfaceid");
-	case VIRTUALPORT_UNTYPED:
+	const char *missing = virtualport_missing_parameter(v);
+
+	if (v->type == VIRTUALPORT_UNTYPED)
 		return nd_error_set(err, ND_ERR_XML, "<virtualport>: the type is missing");
-	case VIRTUALPORT_ABSENT:
-		break;
-	}
-	return 0;
+	if (missing)
+		return nd_error_set(err, ND_ERR_XML, "<virtualport>: the parameter '%s' is missing", missing);
+	return virtualport_generate(v, err);
 }
 
 static int merge_virtualports(struct port_def *port, const struct net_def *net,

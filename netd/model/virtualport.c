@@ -64,6 +64,38 @@ const char *virtualport_stray_parameter(const struct virtualport_def *v)
 	return v->profileid && !ovs && !qbh ? "profileid" : NULL;
 }
 
+const char *virtualport_missing_parameter(const struct virtualport_def *v)
+{
+	bool qbg = v->type == VIRTUALPORT_8021QBG;
+
+	if (qbg && !v->has_managerid)
+		return "managerid";
+	if (qbg && !v->has_typeid)
+		return "typeid";
+	if (qbg && !v->has_typeidversion)
+		return "typeidversion";
+	if (v->type == VIRTUALPORT_8021QBH && !v->profileid)
+		return "profileid";
+	return v->type == VIRTUALPORT_MIDONET && !v->has_interfaceid ? "interfaceid" : NULL;
+}
+
+static int generate_id(struct nd_uuid *id, bool *has, struct nd_error *err)
+{
+	int r = *has ? 0 : nd_uuid_random(id);
+
+	if (r < 0)
+		return nd_error_sys(err, -r, "cannot make a random UUID");
+	*has = true;
+	return 0;
+}
+
+int virtualport_generate(struct virtualport_def *v, struct nd_error *err)
+{
+	if (v->type == VIRTUALPORT_8021QBG)
+		return generate_id(&v->instanceid, &v->has_instanceid, err);
+	return v->type == VIRTUALPORT_OPENVSWITCH ? generate_id(&v->interfaceid, &v->has_interfaceid, err) : 0;
+}
+
 static int virtualport_check(struct xml_in *in, const xmlNode *node, void *self)
 {
 	struct virtualport_def *v = self;
