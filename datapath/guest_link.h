@@ -42,6 +42,8 @@ int datapath_guest_macvtap(struct datapath *dp, const struct guest_link *want,
 /* Removes it, as datapath_guest_delete() does. */
 int datapath_guest_macvtap_delete(struct datapath *dp, const char *name, const char *alias, const char *lower,
 				  struct nd_error *err);
+/* Removes one that an earlier netd had made for the owner of the alias, and not named. */
+int datapath_guest_macvtap_delete_unnamed(struct datapath *dp, const char *alias, struct nd_error *err);
 /* mtu_bytes 0: as it is. */
 int datapath_guest_set_up(struct datapath *dp, const char *name, uint32_t mtu_bytes, struct nd_error *err);
 /* Removes the device of that name if it carries the alias; no error when it does not, or is gone. */

@@ -28,6 +28,11 @@ struct known_bridge {
 	int ifindex;
 };
 
+/* A guest's device: its queues are closed, and the numbers forgotten, as they may be somebody else's by then; ... */
+void guest_queues_close(int *fds, unsigned n);
+/* ... it is deleted, if it is not gone. */
+int guest_link_delete(struct datapath *dp, const struct link_info *link, struct nd_error *err);
+
 /* Where TAPs are made; NULL: /dev/net/tun. A descriptor, or a negative errno. */
 int tap_device_open(const char *path, struct nd_error *err);
 

@@ -252,11 +252,14 @@ void guest_nic_unmake_strays(struct netd *d, const struct guest *g, const struct
 	ND_AUTO(host_facts_free) struct host_facts *facts = NULL;
 	struct nd_error err = { 0 };
 	char alias[GUEST_ALIAS_SIZE];
-	int r = datapath_facts(d->datapath, &facts, &err);
+	int r;
 
 	guest_nic_alias(g, alias);
+	if (datapath_vf_release_all(d->datapath, alias, but ? names_lower : NULL, (void *)but, &err) < 0)
+		nd_log(LOG_ERR, g->name, "a virtual function does not have again what it had: %s", err.text);
+	r = datapath_guest_macvtap_delete_unnamed(d->datapath, alias, &err);
 	if (r == 0)
-		r = datapath_vf_release_all(d->datapath, alias, but ? names_lower : NULL, (void *)but, &err);
+		r = datapath_facts(d->datapath, &facts, &err);
 	for (size_t i = 0; r == 0 && i < facts->n_links; i++)
 		if (nd_streq(facts->links[i].alias, alias) && !names_device(but, facts->links[i].name))
 			r = datapath_guest_delete(d->datapath, facts->links[i].name, alias, &err);

@@ -86,7 +86,7 @@ class Guests(netdtest.TestCase):
         return os.listdir(run + "domains") + os.listdir(run + "vmms")
 
     def taps(self):
-        return re.findall(r"^\d+: ((?:vnet|macvtap)\d+|web\d+)[:@]", sh("ip", "link").stdout, re.M)
+        return re.findall(r"^\d+: ((?:vnet|macvtap)\d+|web\d+|nd-\w+)[:@]", sh("ip", "link").stdout, re.M)
 
     def nothing_is_left(self):
         self.assertEqual(self.pids(), [])

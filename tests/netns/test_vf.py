@@ -175,7 +175,7 @@ class Held(Vf):
         self.virsh("define", "FILE", xml=self.xml("other", DIRECT % ("52:54:00:00:00:02", "lower7", "passthrough",
                                                                      "<vlan><tag id='9'/></vlan>"),
                                                   uuid="6f3c8d7e-0a1b-4c2d-8e3f-405162738496"))
-        self.assertIn("make macvtap", self.error("start", "other"))
+        self.assertIn("make a macvtap on 'lower7'", self.error("start", "other"))
         self.is_held()
         self.virsh("destroy", "web")
         self.is_back()
