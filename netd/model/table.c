@@ -33,19 +33,22 @@ static void store_uint(void *to, size_t size, uint64_t v)
 	}
 }
 
-/* Hexadecimal digits with or without 0x. */
+static bool has_0x(const char *text)
+{
+	return text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+}
+
+/* Hexadecimal digits with or without one 0x. */
 static bool parse_hex(const char *text, uint64_t max, uint64_t *out)
 {
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+	if (has_0x(text))
 		text += 2;
-	return nd_parse_uint(text, 16, 0, max, out);
+	return !has_0x(text) && nd_parse_uint(text, 16, 0, max, out);
 }
 
 static bool parse_number(const struct xml_attr *a, const char *text, uint64_t *out)
 {
-	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-
-	if (a->kind == XML_HEX || (a->or_hex && prefixed))
+	if (a->kind == XML_HEX || (a->or_hex && has_0x(text)))
 		return parse_hex(text, field_max(a), out);
 	return nd_parse_uint(text, 10, a->min, field_max(a), out);
 }
